@@ -1,0 +1,1 @@
+//! Scenarios and the benches that run them.

@@ -1,0 +1,1 @@
+//! The browser's client core: session, mirror and interpolation behind a C ABI for wasm32.

@@ -1,0 +1,1 @@
+//! What a native client or bot links: connect, mirror, interpolate, send input.

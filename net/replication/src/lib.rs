@@ -1,0 +1,1 @@
+//! World changes to per-client deltas; no I/O.

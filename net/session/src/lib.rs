@@ -1,0 +1,1 @@
+//! The sans-io connection: hello, ticket, acks, clock sync, budgets.

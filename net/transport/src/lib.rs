@@ -1,0 +1,1 @@
+//! QUIC, WebTransport and WebSocket, both ends, and the in-memory lossy link.

@@ -1,0 +1,1 @@
+//! Scene files: format, validator, library.

@@ -1,0 +1,2 @@
+//! The binary hd1.
+fn main() {}

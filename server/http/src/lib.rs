@@ -1,0 +1,1 @@
+//! axum: routes per resource, extractors, problems, openapi, static web.

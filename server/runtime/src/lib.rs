@@ -1,0 +1,1 @@
+//! Many worlds: threads, pacing, mailboxes, hibernate and wake, record and replay.

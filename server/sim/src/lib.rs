@@ -1,0 +1,1 @@
+//! One world: App, phases, one file per feature; tick(input) -> output.

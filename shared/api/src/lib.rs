@@ -1,0 +1,1 @@
+//! HTTP payload types and the error-code table.

@@ -1,0 +1,1 @@
+//! Realtime messages, the state codec and the client's mirror; also builds for wasm32.

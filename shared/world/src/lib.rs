@@ -1,0 +1,1 @@
+//! The component catalogue as bevy components, and the phases of a tick.

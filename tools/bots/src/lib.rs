@@ -1,0 +1,1 @@
+//! The load generator: hd1 bots.
