@@ -1,1 +1,52 @@
-//! Realtime messages, the state codec and the client's mirror; also builds for wasm32.
+//! Realtime messages, the state codec and the client's mirror.
+//!
+//! `net/PROTOCOL.md` says the same for strangers. Every frame's first byte is its [`FrameKind`]; [`message`] holds what
+//! is said in msgpack or JSON, [`structure`] and [`state`] the binary batches that carry the world, [`mirror`] what a
+//! client keeps of it. Bytes in, values out: no sockets, no clock, and it also builds for wasm32.
+
+pub mod close;
+pub mod limits;
+pub mod message;
+
+pub use close::CloseCode;
+pub use message::{ClientMessage, InputSample, Operation, ServerMessage};
+
+/// The version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// ALPN of native QUIC clients.
+pub const ALPN: &[u8] = b"hd1/1";
+/// WebSocket subprotocol with binary frames.
+pub const SUBPROTOCOL_MSGPACK: &str = "hd1.msgpack";
+/// WebSocket subprotocol in readable JSON.
+pub const SUBPROTOCOL_JSON: &str = "hd1.json";
+
+/// The first byte of every binary frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A [`ClientMessage`] or [`ServerMessage`] in msgpack.
+    Message = 0x01,
+    /// A batch of structure changes; reliable and ordered.
+    Structure = 0x02,
+    /// A fragment of one tick's state; unreliable.
+    State = 0x03,
+    /// A piece of the join snapshot.
+    SnapshotChunk = 0x04,
+    /// A client's input and acknowledgement; unreliable.
+    Input = 0x05,
+}
+
+impl FrameKind {
+    /// The kind of a frame, by its first byte.
+    #[must_use]
+    pub const fn of(byte: u8) -> Option<Self> {
+        match byte {
+            0x01 => Some(Self::Message),
+            0x02 => Some(Self::Structure),
+            0x03 => Some(Self::State),
+            0x04 => Some(Self::SnapshotChunk),
+            0x05 => Some(Self::Input),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Bounds on what crosses the wire.
+
+/// Bytes of one frame from a client.
+pub const FRAME_IN_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one frame from the server.
+pub const FRAME_OUT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one datagram: reaches every browser from the first packet (Firefox's limit is 1024).
+pub const DATAGRAM_BYTES_MAX: usize = 1024;
+/// Nesting of JSON and msgpack from outside.
+pub const DEPTH_MAX: usize = 16;
+/// Bytes of one chat line.
+pub const CHAT_BYTES_MAX: usize = 1024;
+/// Bytes of a participant's shown name.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Components named in one operation.
+pub const OPERATION_COMPONENTS_MAX: usize = 32;
+/// Uncompressed bytes of one join-snapshot chunk.
+pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Fragments of one tick's state.
+pub const STATE_FRAGMENTS_MAX: usize = 4096;
+/// Milliseconds from connecting to a valid hello with a ticket.
+pub const HELLO_DEADLINE_MS: u64 = 3_000;

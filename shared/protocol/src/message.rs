@@ -1,0 +1,252 @@
+//! What clients and servers say to each other: the same types as msgpack and as readable JSON, tagged by `t`.
+
+use std::collections::BTreeMap;
+
+use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
+use hd1_schema::{CatalogueHash, ComponentSchema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// Components by name with their JSON form; `null` removes one in an update.
+pub type Components = BTreeMap<String, Json>;
+
+/// From client to server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// The first message; nothing else is heard before it.
+    Hello(Hello),
+    /// Ask for a change; answered by [`ServerMessage::OpResult`] with the same id.
+    Op {
+        /// Chosen by the client, echoed.
+        id: u32,
+        /// What to do.
+        op: Operation,
+    },
+    /// Clock sync; answered by [`ServerMessage::Pong`].
+    Ping {
+        /// The client's clock in microseconds, echoed.
+        client_us: u64,
+    },
+    /// An input sample, for transports without datagrams in JSON; binary clients send [`crate::FrameKind::Input`].
+    Input(InputSample),
+    /// Goodbye: the avatar leaves at once instead of after the grace period.
+    Bye,
+}
+
+/// Who a client is and what it brings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`crate::PROTOCOL_VERSION`].
+    pub version: u16,
+    /// What kind of program it is.
+    #[serde(default)]
+    pub client: ClientType,
+    /// Optional features it understands; unknown ones are ignored.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// The ticket from `/join`, on first connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The token from the last welcome, on reconnection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
+    /// Hash of the catalogue it already knows; where it differs the welcome carries the schemas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<CatalogueHash>,
+}
+
+/// One sample of a player's intent, held until the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InputSample {
+    /// Counts up by one from 1; older ones than the last applied are dropped.
+    pub seq: u32,
+    /// To the right (+) or left (−) of the view, −1 to 1.
+    #[serde(default)]
+    pub strafe: f32,
+    /// Forward (+) or back (−) along the view, −1 to 1.
+    #[serde(default)]
+    pub forward: f32,
+    /// View direction about +Y in radians; 0 looks along −Z.
+    #[serde(default)]
+    pub yaw: f32,
+    /// View direction up (+) or down (−) in radians, within ±π/2.
+    #[serde(default)]
+    pub pitch: f32,
+    /// Bit set: 1 jump, 2 sprint, 4 use.
+    #[serde(default)]
+    pub buttons: u16,
+}
+
+/// A change that a client or the control plane asks for. The server checks role, ownership, schema, ranges, rate and quotas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Operation {
+    /// Make an entity with these components, owned by who asks.
+    Spawn {
+        /// By name; `Transform` may be left out.
+        components: Components,
+    },
+    /// Set components (given fields only), or remove those given as `null`.
+    Update {
+        /// Which.
+        entity: NetId,
+        /// By name.
+        components: Components,
+    },
+    /// Remove an entity and its children.
+    Despawn {
+        /// Which.
+        entity: NetId,
+    },
+    /// Say a line to everyone.
+    Chat {
+        /// The line.
+        text: String,
+    },
+    /// Where this client's camera is.
+    View {
+        /// Metres.
+        position: [f32; 3],
+        /// Unit quaternion x, y, z, w.
+        rotation: [f32; 4],
+    },
+}
+
+/// From server to client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The answer to a good hello.
+    Welcome(Box<Welcome>),
+    /// How an operation went.
+    OpResult {
+        /// The operation's id.
+        id: u32,
+        /// Did it change anything?
+        ok: bool,
+        /// The entity made or changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entity: Option<NetId>,
+        /// Why not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<OpError>,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// As sent.
+        client_us: u64,
+        /// The server's clock in microseconds.
+        server_us: u64,
+        /// The world's tick.
+        tick: Tick,
+    },
+    /// A line of chat.
+    Chat {
+        /// When.
+        tick: Tick,
+        /// Who; 0 is the server.
+        player: PlayerId,
+        /// Their name.
+        name: String,
+        /// What.
+        text: String,
+    },
+    /// Someone is here now.
+    Joined(Participant),
+    /// Someone left.
+    Left {
+        /// Who.
+        player: PlayerId,
+    },
+    /// A component was registered after the welcome.
+    Registered {
+        /// Its schema.
+        schema: ComponentSchema,
+    },
+    /// The connection is about to end.
+    Close {
+        /// Why.
+        code: crate::CloseCode,
+        /// In words, with the remedy where there is one.
+        reason: String,
+    },
+}
+
+/// What a client needs to know to begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`crate::PROTOCOL_VERSION`].
+    pub version: u16,
+    /// Optional features both ends understand.
+    pub capabilities: Vec<String>,
+    /// The session.
+    pub session: SessionId,
+    /// The participant that the ticket named.
+    pub participant: ParticipantId,
+    /// Its number in the world.
+    pub player: PlayerId,
+    /// Its rights.
+    pub role: Role,
+    /// The world's tick.
+    pub tick: Tick,
+    /// Ticks a second.
+    pub tick_rate: TickRate,
+    /// The server's clock in microseconds.
+    pub server_us: u64,
+    /// Shown once at the next reconnection; each welcome brings a new one.
+    pub resume_token: String,
+    /// Seconds that the avatar waits for a reconnection.
+    pub resume_grace_s: u32,
+    /// Hash of the schemas.
+    pub catalogue_hash: CatalogueHash,
+    /// The schemas, where the client's hash differed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<Vec<ComponentSchema>>,
+    /// Who is here.
+    pub participants: Vec<Participant>,
+}
+
+/// Someone in the session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Participant {
+    /// Number in the world.
+    pub player: PlayerId,
+    /// Shown name.
+    pub name: String,
+    /// Rights.
+    pub role: Role,
+    /// Kind of program.
+    pub client: ClientType,
+}
+
+/// Why an operation was refused; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct OpError {
+    /// For programs.
+    pub code: OpErrorCode,
+    /// For people: what is wrong and what would be right.
+    pub message: String,
+    /// Where in the operation, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// Classes of refusal, named for what the client can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpErrorCode {
+    /// The value is wrong: mend it.
+    Invalid,
+    /// The role or ownership does not allow it.
+    Denied,
+    /// No such entity.
+    NotFound,
+    /// A quota is used up: remove something first.
+    QuotaExceeded,
+    /// Too many operations: wait.
+    RateLimited,
+    /// The world is not running.
+    Unavailable,
+}
