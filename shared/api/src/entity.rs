@@ -1,0 +1,53 @@
+//! Entities of a live world in JSON: components by name, in the form their schemas give them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{Pagination, schemas};
+
+/// An entity as the world has it now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Entity {
+    /// Its number in this world, from 1, never used twice.
+    pub id: u32,
+    /// Its name, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its components by name.
+    #[schema(schema_with = schemas::object)]
+    pub components: Map<String, Value>,
+}
+
+/// A page of entities, in ascending order of their numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EntityList {
+    /// The page.
+    pub entities: Vec<Entity>,
+    /// Where it lies.
+    pub pagination: Pagination,
+}
+
+/// An entity to be made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CreateEntity {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its components by name.
+    #[schema(schema_with = schemas::object)]
+    pub components: Map<String, Value>,
+}
+
+/// Changes to an entity: a component given is set whole, `null` removes it, an absent one stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PatchEntity {
+    /// A new name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Components by name.
+    #[schema(schema_with = schemas::object)]
+    pub components: Map<String, Value>,
+}
