@@ -5,11 +5,20 @@
 //! client keeps of it. Bytes in, values out: no sockets, no clock, and it also builds for wasm32.
 
 pub mod close;
+pub mod codec;
+pub mod guard;
+pub mod input;
 pub mod limits;
 pub mod message;
+pub mod packet;
+pub mod wire;
 
 pub use close::CloseCode;
+pub use codec::{MessageError, decode_message, encode_message};
+pub use input::InputFrame;
 pub use message::{ClientMessage, InputSample, Operation, ServerMessage};
+pub use packet::{Channel, Encoding, Packet, Room};
+pub use wire::DecodeError;
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;

@@ -1,0 +1,154 @@
+//! The input frame: what a player wants, and the newest tick it has whole, in at most 26 bytes.
+//!
+//! It goes out several times a second in a datagram, so it is quantised by hand instead of being a message; the server
+//! treats a JSON client's sample by the same quantisation, so that no encoding moves farther than another.
+
+use std::f32::consts::{FRAC_PI_2, TAU};
+
+use bytes::Bytes;
+use hd1_core::Tick;
+
+use crate::{
+    FrameKind, InputSample,
+    wire::{self, DecodeError, Reader},
+};
+
+/// An acknowledgement and, mostly, an input sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InputFrame {
+    /// The newest tick whose state the client has whole; 0 before the first.
+    pub acked: Tick,
+    /// The player's intent, where the client steers anything.
+    pub sample: Option<InputSample>,
+}
+
+impl InputFrame {
+    /// Kind byte, acked tick (varint), then nothing or: seq (varint), strafe and forward (i8, units of 1/127), yaw
+    /// (u16 of a full turn), pitch (i16, units of π/2 / 32767), buttons (u16); all little-endian.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut out = Vec::with_capacity(26);
+        out.push(FrameKind::Input as u8);
+        wire::varint(&mut out, self.acked.0);
+        if let Some(sample) = &self.sample {
+            wire::varint(&mut out, u64::from(sample.seq));
+            out.push(axis_units(sample.strafe) as u8);
+            out.push(axis_units(sample.forward) as u8);
+            out.extend(yaw_units(sample.yaw).to_le_bytes());
+            out.extend(pitch_units(sample.pitch).to_le_bytes());
+            out.extend(sample.buttons.to_le_bytes());
+        }
+        out.into()
+    }
+
+    /// The inverse.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where the bytes are no input frame.
+    pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::frame(frame, FrameKind::Input)?;
+        let acked = Tick(reader.varint()?);
+        if reader.is_empty() {
+            return Ok(InputFrame { acked, sample: None });
+        }
+        let seq = reader.varint_u32()?;
+        let strafe = reader.u8()? as i8;
+        let forward = reader.u8()? as i8;
+        let mut u16 = || Ok(u16::from_le_bytes([reader.u8()?, reader.u8()?]));
+        let (yaw, pitch, buttons) = (u16()?, u16()? as i16, u16()?);
+        if !reader.is_empty() {
+            return Err(DecodeError::Inconsistent("bytes after the input"));
+        }
+        let sample = InputSample {
+            seq,
+            strafe: axis_value(strafe),
+            forward: axis_value(forward),
+            yaw: yaw_value(yaw),
+            pitch: pitch_value(pitch),
+            buttons,
+        };
+        Ok(InputFrame { acked, sample: Some(sample) })
+    }
+}
+
+impl InputSample {
+    /// The sample as a binary client would have sent it: finite, within its ranges, in whole units.
+    #[must_use]
+    pub fn quantised(&self) -> Self {
+        InputSample {
+            seq: self.seq,
+            strafe: axis_value(axis_units(self.strafe)),
+            forward: axis_value(axis_units(self.forward)),
+            yaw: yaw_value(yaw_units(self.yaw)),
+            pitch: pitch_value(pitch_units(self.pitch)),
+            buttons: self.buttons,
+        }
+    }
+}
+
+// A float cast saturates and turns NaN into 0, so no value from outside escapes its range.
+fn axis_units(v: f32) -> i8 {
+    (v.clamp(-1.0, 1.0) * 127.0).round() as i8
+}
+
+fn axis_value(units: i8) -> f32 {
+    (f32::from(units) / 127.0).max(-1.0)
+}
+
+fn yaw_units(v: f32) -> u16 {
+    ((v / TAU).rem_euclid(1.0) * 65536.0).round() as u32 as u16
+}
+
+fn yaw_value(units: u16) -> f32 {
+    f32::from(units) / 65536.0 * TAU
+}
+
+fn pitch_units(v: f32) -> i16 {
+    (v / FRAC_PI_2 * 32767.0).clamp(-32767.0, 32767.0).round() as i16
+}
+
+fn pitch_value(units: i16) -> f32 {
+    (f32::from(units) / 32767.0).max(-1.0) * FRAC_PI_2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: InputSample =
+        InputSample { seq: 300, strafe: -1.0, forward: 0.5, yaw: -0.1, pitch: 0.25, buttons: 5 };
+
+    #[test]
+    fn a_sample_round_trips_within_its_units() {
+        let frame = InputFrame { acked: Tick(70_000), sample: Some(SAMPLE) }.encode();
+        let back = InputFrame::decode(&frame).unwrap();
+        assert_eq!(back, InputFrame { acked: Tick(70_000), sample: Some(SAMPLE.quantised()) });
+        let sample = back.sample.unwrap();
+        assert_eq!(sample.strafe, -1.0);
+        assert!((sample.yaw - (TAU - 0.1)).abs() < 1.0e-4);
+        assert!((sample.pitch - 0.25).abs() < 1.0e-4);
+    }
+
+    #[test]
+    fn values_from_outside_stay_in_range() {
+        let wild = InputSample {
+            seq: 1,
+            strafe: f32::NAN,
+            forward: f32::INFINITY,
+            yaw: f32::NEG_INFINITY,
+            pitch: -9.0,
+            buttons: 0,
+        };
+        let tame = wild.quantised();
+        assert_eq!((tame.strafe, tame.forward, tame.yaw, tame.pitch), (0.0, 1.0, 0.0, -FRAC_PI_2));
+    }
+
+    #[test]
+    fn an_acknowledgement_alone_is_short() {
+        let frame = InputFrame { acked: Tick(5), sample: None }.encode();
+        assert_eq!(&frame[..], [0x05, 5]);
+        assert_eq!(InputFrame::decode(&frame), Ok(InputFrame { acked: Tick(5), sample: None }));
+        assert!(InputFrame::decode(&[0x05, 5, 1]).is_err());
+        assert!(InputFrame::decode(&[&frame[..], &[1; 12]].concat()).is_err());
+    }
+}
