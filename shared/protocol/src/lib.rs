@@ -7,16 +7,23 @@
 pub mod close;
 pub mod codec;
 pub mod guard;
+pub mod hash;
+pub mod history;
 pub mod input;
 pub mod limits;
 pub mod message;
+pub mod mirror;
 pub mod packet;
+pub mod shapes;
+pub mod state;
+pub mod structure;
 pub mod wire;
 
 pub use close::CloseCode;
 pub use codec::{MessageError, decode_message, encode_message};
 pub use input::InputFrame;
 pub use message::{ClientMessage, InputSample, Operation, ServerMessage};
+pub use mirror::{Mirror, MirrorChange, StateOutcome};
 pub use packet::{Channel, Encoding, Packet, Room};
 pub use wire::DecodeError;
 
