@@ -1,0 +1,94 @@
+//! Where things are, and how a command is run: shown, checked, and failing with the command in the message.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    // tools/xtask/../.. : the program is only ever run by the cargo that built it, from the tree it was built in.
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace exists")
+}
+
+/// Where cargo puts what it builds; `CARGO_TARGET_DIR` is honoured.
+pub fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
+/// Whether a missing tool is an error (`CI=true`) or a step left out with a word about it.
+pub fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
+/// The cargo that runs us.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    // Set for us by `cargo run`; a nested cargo must not take them for the packages it builds.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_BIN_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Any other program, run in `folder`.
+pub fn program(name: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(folder);
+    command
+}
+
+/// Says on stderr what is about to happen.
+pub fn step(what: &str) {
+    eprintln!("\x1b[1;36m▸ {what}\x1b[0m");
+}
+
+/// Runs a command to its end; a status other than 0 is an error that shows the command.
+pub fn must(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    if !status.success() {
+        bail!("`{}` failed with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it wrote on stdout.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    if !output.status.success() {
+        bail!("`{}` failed with {}", shown(command), output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` wrote something that is not UTF-8", shown(command)))
+}
+
+/// The first of `names` that is an executable file in `PATH` or in one of `folders`.
+pub fn find_program(names: &[&str], folders: &[PathBuf]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let searched: Vec<PathBuf> = folders.iter().cloned().chain(std::env::split_paths(&path)).collect();
+    names.iter().flat_map(|name| searched.iter().map(move |folder| folder.join(name))).find(|file| file.is_file())
+}
+
+/// Every file that git tracks or would track, relative to the root.
+pub fn files() -> Result<Vec<PathBuf>> {
+    let listed =
+        output(program("git", &root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]))?;
+    let mut files: Vec<PathBuf> = listed.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect();
+    files.retain(|file| root().join(file).is_file());
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
