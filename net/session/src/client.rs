@@ -1,0 +1,442 @@
+//! The client's end of one connection: hello, mirror, clock, inputs and operations.
+//!
+//! The same code runs in native clients, bots and, as wasm32, in browsers. It speaks the binary encoding; the JSON one
+//! is for programs that want no decoder at all. Times are microseconds of one clock that never runs back.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use hd1_core::{PlayerId, Tick};
+use hd1_protocol::{
+    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Room,
+    ServerMessage, decode_message, encode_message,
+    limits::FRAME_OUT_BYTES_MAX,
+    message::{Hello, OpError, Participant, Welcome},
+    mirror::{Mirror, StateOutcome},
+};
+use hd1_schema::{ComponentSchema, catalogue_hash};
+
+use crate::{Closing, ServerClock, Transmit, limits};
+
+/// Bytes of the join snapshot that may arrive before the welcome does.
+const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What a client brings to a connection.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The first message; its catalogue hash is filled in from `known`.
+    pub hello: Hello,
+    /// The schemas of an earlier connection to the same session, so that they need not be sent again.
+    pub known: Option<Vec<ComponentSchema>>,
+    /// Ticks of history kept for drawing between ticks; 0 where nothing is drawn.
+    pub keep_ticks: u64,
+    /// Does the mirror collect changes for [`Mirror::take_changes`]?
+    pub record_changes: bool,
+}
+
+/// What a client program is told. The world itself is read from the [`Mirror`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerEvent {
+    /// The server let the client in.
+    Welcome(Box<Welcome>),
+    /// The join snapshot is whole: the mirror can be read.
+    Ready {
+        /// The tick it shows.
+        tick: Tick,
+    },
+    /// The first fragment of a tick newer than all before came.
+    Tick(Tick),
+    /// A tick's state is whole.
+    Complete(Tick),
+    /// How an operation went.
+    OpResult {
+        /// The operation's id.
+        id: u32,
+        /// The entity made or changed, or why nothing was.
+        result: Result<Option<hd1_core::NetId>, OpError>,
+    },
+    /// A line of chat.
+    Chat {
+        /// When.
+        tick: Tick,
+        /// Who; 0 is the server.
+        player: PlayerId,
+        /// Their name.
+        name: String,
+        /// What.
+        text: String,
+    },
+    /// Someone is here now.
+    Joined(Participant),
+    /// Someone left.
+    Left(PlayerId),
+    /// A component was registered after the welcome; the mirror knows it already.
+    Registered(ComponentSchema),
+    /// The connection is over.
+    Closed(Closing),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// The hello is sent, the welcome is not here.
+    Joining,
+    /// In the session.
+    Live,
+    /// Over; the link is to be ended.
+    Closing,
+    /// Nothing more happens.
+    Closed,
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct ClientConnection {
+    phase: Phase,
+    config: ClientConfig,
+    out: VecDeque<Bytes>,
+    events: VecDeque<ServerEvent>,
+    closing: Option<Closing>,
+    welcome: Option<Box<Welcome>>,
+    mirror: Mirror,
+    clock: ServerClock,
+    early: Vec<Bytes>,
+    early_bytes: usize,
+    heard_us: u64,
+    ping_due_us: u64,
+    next_op: u32,
+    ops_pending: usize,
+    input_seq: u32,
+    input: Option<InputSample>,
+    input_ack: u32,
+    acked_sent: Tick,
+    ack_due_us: Option<u64>,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+impl ClientConnection {
+    /// Says hello over a link that was just set up.
+    #[must_use]
+    pub fn new(now: u64, mut config: ClientConfig) -> Self {
+        config.hello.catalogue = config.known.as_ref().map(catalogue_hash);
+        let hello = ClientMessage::Hello(config.hello.clone());
+        ClientConnection {
+            phase: Phase::Joining,
+            config,
+            out: VecDeque::from([encode_message(Encoding::Binary, &hello)]),
+            events: VecDeque::new(),
+            closing: None,
+            welcome: None,
+            mirror: Mirror::new([]),
+            clock: ServerClock::new(hd1_core::TickRate::DEFAULT),
+            early: Vec::new(),
+            early_bytes: 0,
+            heard_us: now,
+            ping_due_us: u64::MAX,
+            next_op: 1,
+            ops_pending: 0,
+            input_seq: 0,
+            input: None,
+            input_ack: 0,
+            acked_sent: Tick(0),
+            ack_due_us: None,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    /// A packet came from the link.
+    pub fn handle_packet(&mut self, now: u64, packet: &Packet) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        self.heard_us = now;
+        self.bytes_in += packet.frame.len() as u64;
+        if let Err(error) = self.frame(now, &packet.frame) {
+            self.end(error);
+        }
+    }
+
+    /// The link ended by itself, with the code and reason of the other end where it gave one.
+    pub fn handle_link_closed(&mut self, closing: Closing) {
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.event(ServerEvent::Closed(closing));
+        }
+        self.phase = Phase::Closed;
+    }
+
+    /// Time passed; call it when [`ClientConnection::next_timeout`] is due.
+    pub fn handle_timeout(&mut self, now: u64) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        if now >= self.heard_us + self.silence_us() {
+            return self.end(Closing::new(CloseCode::Idle, "nothing was heard from the server"));
+        }
+        if now >= self.ping_due_us {
+            self.ping_due_us = now + limits::PING_INTERVAL_US;
+            self.push(&ClientMessage::Ping { client_us: now });
+        }
+    }
+
+    /// When to call again: [`ClientConnection::handle_timeout`], then [`ClientConnection::poll_transmit`].
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return None;
+        }
+        let silence = self.heard_us + self.silence_us();
+        Some(silence.min(self.ping_due_us).min(self.ack_due_us.unwrap_or(u64::MAX)))
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next thing for the link. After [`Transmit::Close`] there is nothing more.
+    pub fn poll_transmit(&mut self, now: u64, room: Room) -> Option<Transmit> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        let packet = if room.control && !self.out.is_empty() {
+            self.out.pop_front().map(Packet::control)
+        } else if room.datagram && self.phase == Phase::Live {
+            self.input_frame(now).map(Packet::datagram)
+        } else {
+            None
+        };
+        if let Some(packet) = packet {
+            self.bytes_out += packet.frame.len() as u64;
+            return Some(Transmit::Packet(packet));
+        }
+        let closing = self.closing.take()?;
+        self.phase = Phase::Closed;
+        Some(Transmit::Close(closing))
+    }
+
+    /// Asks for a change; the result comes as [`ServerEvent::OpResult`] with the id given back here. `None` where
+    /// the client is not in the session, or too many operations await their result.
+    pub fn send_op(&mut self, op: Operation) -> Option<u32> {
+        if self.phase != Phase::Live || self.ops_pending >= limits::CLIENT_OPS_PENDING_MAX {
+            return None;
+        }
+        let id = self.next_op;
+        self.next_op = self.next_op.wrapping_add(1).max(1);
+        if !self.push(&ClientMessage::Op { id, op }) {
+            return None;
+        }
+        self.ops_pending += 1;
+        Some(id)
+    }
+
+    /// Sets the player's intent, to leave at the next [`ClientConnection::poll_transmit`]; its `seq` is given here
+    /// and returned.
+    pub fn set_input(&mut self, sample: InputSample) -> u32 {
+        self.input_seq += 1;
+        self.input = Some(InputSample { seq: self.input_seq, ..sample });
+        self.input_seq
+    }
+
+    /// Leaves for good: the avatar goes at once.
+    pub fn bye(&mut self) {
+        if matches!(self.phase, Phase::Joining | Phase::Live) {
+            self.push(&ClientMessage::Bye);
+            self.end(Closing::new(CloseCode::Bye, CloseCode::Bye.reason()));
+        }
+    }
+
+    /// The world as shown; empty before the welcome.
+    #[must_use]
+    pub fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    /// To take its changes.
+    pub fn mirror_mut(&mut self) -> &mut Mirror {
+        &mut self.mirror
+    }
+
+    /// The server's clock and ticks.
+    #[must_use]
+    pub fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+
+    /// The welcome, once it is here.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_deref()
+    }
+
+    /// In the session, neither joining nor over?
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// The newest input that the server has applied.
+    #[must_use]
+    pub fn input_ack(&self) -> u32 {
+        self.input_ack
+    }
+
+    /// Bytes of frames received and sent.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in, self.bytes_out)
+    }
+
+    /// What to begin the next connection with: the resume token of the welcome and the schemas. `None` before one.
+    #[must_use]
+    pub fn resumption(&self) -> Option<ClientConfig> {
+        let welcome = self.welcome.as_ref()?;
+        let hello = Hello { ticket: None, resume: Some(welcome.resume_token.clone()), ..self.config.hello.clone() };
+        Some(ClientConfig { hello, known: Some(self.mirror.shapes().schemas().cloned().collect()), ..self.config })
+    }
+
+    fn frame(&mut self, now: u64, frame: &Bytes) -> Result<(), Closing> {
+        if frame.len() > FRAME_OUT_BYTES_MAX {
+            return Err(Closing::new(CloseCode::TooLarge, "the server sent a frame beyond its limit"));
+        }
+        let live = self.phase == Phase::Live;
+        match frame.first().and_then(|kind| FrameKind::of(*kind)) {
+            Some(FrameKind::Message) => {
+                let message = decode_message(Encoding::Binary, frame);
+                let message = message.map_err(|e| Closing::new(CloseCode::Malformed, e.to_string()))?;
+                self.message(now, message)
+            }
+            Some(FrameKind::SnapshotChunk) if live => self.chunk(frame),
+            Some(FrameKind::SnapshotChunk) => self.keep_early(frame),
+            Some(FrameKind::Structure) if live => self.mirror.apply_structure(frame).map_err(undecodable),
+            // State that overtakes the welcome is lost, as any datagram may be.
+            Some(FrameKind::State) if !live => Ok(()),
+            Some(FrameKind::State) => self.state(now, frame),
+            _ => Err(Closing::new(CloseCode::Malformed, "the server sent a frame of no known kind")),
+        }
+    }
+
+    fn message(&mut self, now: u64, message: ServerMessage) -> Result<(), Closing> {
+        match message {
+            ServerMessage::Welcome(welcome) => return self.on_welcome(now, welcome),
+            ServerMessage::OpResult { id, ok, entity, error } => {
+                self.ops_pending = self.ops_pending.saturating_sub(1);
+                let result = match error {
+                    None if ok => Ok(entity),
+                    error => Err(error.unwrap_or_else(|| OpError {
+                        code: hd1_protocol::message::OpErrorCode::Invalid,
+                        message: "refused without a reason".into(),
+                        path: None,
+                    })),
+                };
+                self.event(ServerEvent::OpResult { id, result });
+            }
+            ServerMessage::Pong { client_us, server_us, tick } => self.clock.on_pong(now, client_us, server_us, tick),
+            ServerMessage::Chat { tick, player, name, text } => {
+                self.event(ServerEvent::Chat { tick, player, name, text });
+            }
+            ServerMessage::Joined(participant) => self.event(ServerEvent::Joined(participant)),
+            ServerMessage::Left { player } => self.event(ServerEvent::Left(player)),
+            ServerMessage::Registered { schema } => {
+                self.mirror.register(schema.clone());
+                self.event(ServerEvent::Registered(schema));
+            }
+            ServerMessage::Close { code, reason } => return Err(Closing::new(code, reason)),
+        }
+        Ok(())
+    }
+
+    fn on_welcome(&mut self, now: u64, mut welcome: Box<Welcome>) -> Result<(), Closing> {
+        if self.phase != Phase::Joining {
+            return Err(Closing::new(CloseCode::Malformed, "the server said welcome twice"));
+        }
+        let schemas = welcome.catalogue.take().or_else(|| self.config.known.take());
+        let schemas = schemas.ok_or_else(|| Closing::new(CloseCode::Malformed, "the welcome has no catalogue"))?;
+        let mirror = Mirror::new(schemas).keeping_ticks(self.config.keep_ticks);
+        self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
+        self.clock = ServerClock::new(welcome.tick_rate);
+        self.phase = Phase::Live;
+        self.ping_due_us = now;
+        self.event(ServerEvent::Welcome(welcome.clone()));
+        self.welcome = Some(welcome);
+        self.early_bytes = 0;
+        std::mem::take(&mut self.early).iter().try_for_each(|chunk| self.chunk(chunk))
+    }
+
+    fn chunk(&mut self, frame: &[u8]) -> Result<(), Closing> {
+        if self.mirror.apply_snapshot_chunk(frame).map_err(undecodable)? {
+            self.event(ServerEvent::Ready { tick: self.mirror.acked() });
+        }
+        Ok(())
+    }
+
+    fn keep_early(&mut self, frame: &Bytes) -> Result<(), Closing> {
+        self.early_bytes += frame.len();
+        if self.early_bytes > EARLY_BYTES_MAX {
+            return Err(Closing::new(CloseCode::TooLarge, "the snapshot came without a welcome"));
+        }
+        self.early.push(frame.clone());
+        Ok(())
+    }
+
+    fn state(&mut self, now: u64, frame: &[u8]) -> Result<(), Closing> {
+        let before = self.mirror.acked();
+        let outcome = self.mirror.apply_state(frame).map_err(undecodable)?;
+        let (StateOutcome::Applied(header)
+        | StateOutcome::Complete(header)
+        | StateOutcome::Deferred(header)
+        | StateOutcome::Stale(header)) = outcome;
+        if self.clock.newest().is_none_or(|newest| header.tick > newest) {
+            self.clock.on_tick(now, header.tick);
+            self.event(ServerEvent::Tick(header.tick));
+        }
+        self.input_ack = self.input_ack.max(header.input_ack);
+        let acked = self.mirror.acked();
+        if acked > before {
+            self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
+            self.event(ServerEvent::Complete(acked));
+        }
+        Ok(())
+    }
+
+    fn input_frame(&mut self, now: u64) -> Option<Bytes> {
+        let acked = self.mirror.acked();
+        let ack_is_due = acked > self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
+        if self.input.is_none() && !ack_is_due {
+            return None;
+        }
+        self.ack_due_us = None;
+        self.acked_sent = acked;
+        Some(InputFrame { acked, sample: self.input.take() }.encode())
+    }
+
+    fn push(&mut self, message: &ClientMessage) -> bool {
+        let fits = self.out.len() < limits::CLIENT_OUT_FRAMES_MAX;
+        if fits {
+            self.out.push_back(encode_message(Encoding::Binary, message));
+        }
+        fits
+    }
+
+    fn end(&mut self, closing: Closing) {
+        self.event(ServerEvent::Closed(closing.clone()));
+        self.closing = Some(closing);
+        self.phase = Phase::Closing;
+    }
+
+    /// A program that does not fetch its events loses the oldest, so that they never grow without bound.
+    fn event(&mut self, event: ServerEvent) {
+        if self.events.len() == limits::CLIENT_EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    fn silence_us(&self) -> u64 {
+        if self.phase == Phase::Joining { limits::ADMISSION_DEADLINE_US } else { limits::IDLE_TIMEOUT_US }
+    }
+}
+
+fn undecodable(error: DecodeError) -> Closing {
+    Closing::new(CloseCode::Malformed, format!("the world could not be decoded: {error}"))
+}
