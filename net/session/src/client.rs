@@ -152,8 +152,15 @@ impl ClientConnection {
         }
         self.heard_us = now;
         self.bytes_in += packet.frame.len() as u64;
+        let before = self.mirror.acked();
         if let Err(error) = self.frame(now, &packet.frame) {
-            self.end(error);
+            return self.end(error);
+        }
+        // Not only state completes a tick: structure may bring what waiting fragments stood on.
+        let acked = self.mirror.acked();
+        if acked > before {
+            self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
+            self.event(ServerEvent::Complete(acked));
         }
     }
 
@@ -380,7 +387,6 @@ impl ClientConnection {
     }
 
     fn state(&mut self, now: u64, frame: &[u8]) -> Result<(), Closing> {
-        let before = self.mirror.acked();
         let outcome = self.mirror.apply_state(frame).map_err(undecodable)?;
         let (StateOutcome::Applied(header)
         | StateOutcome::Complete(header)
@@ -391,11 +397,6 @@ impl ClientConnection {
             self.event(ServerEvent::Tick(header.tick));
         }
         self.input_ack = self.input_ack.max(header.input_ack);
-        let acked = self.mirror.acked();
-        if acked > before {
-            self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
-            self.event(ServerEvent::Complete(acked));
-        }
         Ok(())
     }
 

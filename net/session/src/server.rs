@@ -350,7 +350,9 @@ impl ServerConnection {
                 self.send_message(now, &ServerMessage::Pong { client_us, server_us: now, tick: self.newest });
                 Ok(())
             }
-            (_, ClientMessage::Input(sample)) => self.input(now, InputFrame { acked: Tick(0), sample: Some(sample) }, in_rate),
+            (_, ClientMessage::Input(sample)) => {
+                self.input(now, InputFrame { acked: Tick(0), sample: Some(sample) }, in_rate)
+            }
             (_, ClientMessage::Bye) => {
                 self.events.push_back(ClientEvent::Bye);
                 Err(Closing::new(CloseCode::Bye, CloseCode::Bye.reason()))

@@ -82,7 +82,9 @@ pub(super) fn check_hello(hello: &Hello) -> Result<Credential, Closing> {
     }
     match (&hello.ticket, &hello.resume) {
         (Some(ticket), _) if ticket.len() > limits::TICKET_BYTES_MAX => too_large("a ticket is at most 4096 bytes"),
-        (_, Some(resume)) if resume.len() > limits::RESUME_BYTES_MAX => too_large("a resume token is at most 128 bytes"),
+        (_, Some(resume)) if resume.len() > limits::RESUME_BYTES_MAX => {
+            too_large("a resume token is at most 128 bytes")
+        }
         (_, Some(resume)) => Ok(Credential::Resume(resume.clone())),
         (Some(ticket), None) => Ok(Credential::Ticket(ticket.clone())),
         (None, None) => Err(Closing::new(CloseCode::BadTicket, "a hello carries a ticket or a resume token")),
