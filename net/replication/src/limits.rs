@@ -1,0 +1,8 @@
+//! Bounds of the replication core.
+
+/// Ticks of history for coding against; a client whose acknowledgement is older is sent absolute values.
+pub const HISTORY_TICKS: u64 = 128;
+/// Structure bytes after which a tick's changes continue in another batch: well below the frame limit.
+pub const BATCH_OPS_MAX: usize = 4096;
+/// Ticks between check sums.
+pub const HASH_EVERY_TICKS: u64 = 16;

@@ -1,0 +1,190 @@
+//! From a tick's changes to every client's frames.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use hd1_core::Tick;
+use hd1_protocol::{
+    DecodeError,
+    state::{self, StateHeader, StateWriter},
+    structure,
+};
+use hd1_schema::ComponentSchema;
+
+use crate::{
+    Tracked,
+    limits::{BATCH_OPS_MAX, HASH_EVERY_TICKS},
+};
+
+/// A client's name inside one world's replication; given by the caller, never reused while it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey(pub u64);
+
+/// What one client is to be sent for one tick.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    /// Structure batches, for the reliable stream, in order.
+    pub reliable: Vec<Bytes>,
+    /// State fragments, each a datagram; a newer tick's make these worthless.
+    pub state: Vec<Bytes>,
+}
+
+impl Outgoing {
+    /// Empties it for reuse.
+    pub fn clear(&mut self) {
+        self.reliable.clear();
+        self.state.clear();
+    }
+}
+
+#[derive(Debug)]
+struct Client {
+    /// The tick of its join snapshot.
+    joined: Tick,
+    /// The newest tick it has complete; `None` until it has the snapshot.
+    acked: Option<Tick>,
+}
+
+/// One world's replication.
+#[derive(Debug)]
+pub struct Replicator {
+    tracked: Tracked,
+    structure_seq: u64,
+    clients: BTreeMap<ClientKey, Client>,
+    /// This tick's structure batches.
+    batches: Vec<Bytes>,
+    /// This tick's state bodies by base.
+    bodies: HashMap<Tick, Arc<[Vec<u8>]>>,
+    /// The newest tick's snapshot, for those who join together.
+    snapshot: Option<(Tick, Arc<[Bytes]>)>,
+}
+
+impl Replicator {
+    /// An empty one that knows these components.
+    pub fn new(schemas: impl IntoIterator<Item = ComponentSchema>) -> Self {
+        Replicator {
+            tracked: Tracked::new(schemas),
+            structure_seq: 0,
+            clients: BTreeMap::new(),
+            batches: Vec::new(),
+            bodies: HashMap::new(),
+            snapshot: None,
+        }
+    }
+
+    /// Learns a component registered at run time; clients must be told before the next tick's structure.
+    pub fn register(&mut self, schema: ComponentSchema) {
+        self.tracked.register(schema);
+    }
+
+    /// What it remembers of the world.
+    #[must_use]
+    pub fn tracked(&self) -> &Tracked {
+        &self.tracked
+    }
+
+    /// The number of the newest structure batch.
+    #[must_use]
+    pub fn structure_seq(&self) -> u64 {
+        self.structure_seq
+    }
+
+    /// Clients there are.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Takes in tick `tick`: `feed` tells [`Tracked`] what changed. Ticks ascend.
+    ///
+    /// # Errors
+    /// `UnknownComponent` where a change names a component never registered.
+    pub fn tick(&mut self, tick: Tick, feed: impl FnOnce(&mut Tracked)) -> Result<(), DecodeError> {
+        let oldest = self.clients.values().map(|c| c.acked.unwrap_or(c.joined)).min().unwrap_or(tick);
+        self.tracked.begin(tick, oldest);
+        feed(&mut self.tracked);
+        self.bodies.clear();
+        self.batches.clear();
+        self.snapshot = None;
+        for ops in self.tracked.ops().chunks(BATCH_OPS_MAX) {
+            self.structure_seq += 1;
+            let batch = structure::encode_batch(self.tracked.shapes(), tick, self.structure_seq, ops)?;
+            self.batches.push(batch.into());
+        }
+        Ok(())
+    }
+
+    /// Adds a client between ticks; the frames of its join snapshot, for a stream of their own. Structure follows from
+    /// the next tick on, state once the client has acknowledged the snapshot's tick.
+    ///
+    /// # Errors
+    /// `UnknownComponent`, as in [`Replicator::tick`].
+    pub fn add_client(&mut self, key: ClientKey) -> Result<Arc<[Bytes]>, DecodeError> {
+        let tick = self.tracked.tick();
+        let frames = match &self.snapshot {
+            Some((at, frames)) if *at == tick => Arc::clone(frames),
+            _ => {
+                let spawns = self.tracked.spawns();
+                let chunks = structure::encode_snapshot(self.tracked.shapes(), tick, self.structure_seq, &spawns)?;
+                let frames: Arc<[Bytes]> = chunks.into_iter().map(Bytes::from).collect();
+                self.snapshot = Some((tick, Arc::clone(&frames)));
+                frames
+            }
+        };
+        self.clients.insert(key, Client { joined: tick, acked: None });
+        Ok(frames)
+    }
+
+    /// Forgets a client; unknown ones are ignored.
+    pub fn remove_client(&mut self, key: ClientKey) {
+        self.clients.remove(&key);
+    }
+
+    /// A client says that it has `tick` completely. Ticks that it cannot have are ignored.
+    pub fn ack(&mut self, key: ClientKey, tick: Tick) {
+        let newest = self.tracked.tick();
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        if tick >= client.joined && tick <= newest && client.acked.is_none_or(|acked| acked < tick) {
+            client.acked = Some(tick);
+        }
+    }
+
+    /// The newest tick that a client has completely, if any.
+    #[must_use]
+    pub fn acked(&self, key: ClientKey) -> Option<Tick> {
+        self.clients.get(&key)?.acked
+    }
+
+    /// Appends to `out` what a client is to be sent for the newest tick. `input_ack` is the newest of its inputs that
+    /// the world has applied.
+    pub fn assemble(&mut self, key: ClientKey, input_ack: u32, out: &mut Outgoing) {
+        let Some(client) = self.clients.get(&key) else { return };
+        if client.joined < self.tracked.tick() {
+            out.reliable.extend(self.batches.iter().cloned());
+        }
+        let Some(base) = client.acked else { return };
+        if base == self.tracked.tick() {
+            return;
+        }
+        let bodies = self.bodies_for(base);
+        out.state.extend(bodies.iter().map(|body| Bytes::from(state::frame(input_ack, body))));
+    }
+
+    fn bodies_for(&mut self, base: Tick) -> Arc<[Vec<u8>]> {
+        if let Some(bodies) = self.bodies.get(&base) {
+            return Arc::clone(bodies);
+        }
+        let tick = self.tracked.tick();
+        let mut writer = StateWriter::default();
+        self.tracked.changed_since(base, |entity, id, old, new| writer.push(entity, id, old, new));
+        let hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum());
+        let header =
+            StateHeader { input_ack: 0, tick, base, structure_seq: self.structure_seq, index: 0, count: 0, hash };
+        let bodies: Arc<[Vec<u8>]> = writer.finish(header).into();
+        self.bodies.insert(base, Arc::clone(&bodies));
+        bodies
+    }
+}
