@@ -6,9 +6,11 @@
 //! other end; the property test in `tests/convergence.rs` holds the two together over a link that loses, repeats,
 //! reorders and delays.
 
+pub mod capture;
 pub mod limits;
 pub mod replicator;
 pub mod tracked;
 
+pub use capture::WorldCapture;
 pub use replicator::{ClientKey, Outgoing, Replicator};
 pub use tracked::Tracked;

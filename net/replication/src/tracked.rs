@@ -125,7 +125,7 @@ impl Tracked {
                 let value = &mut tracked.components[at].1;
                 let before = part(entity, component, value);
                 match value {
-                    Value::Reliable(old) if old == row => return,
+                    Value::Reliable(old) if old == row => {}
                     Value::Reliable(old) => {
                         old.clone_from(row);
                         self.sum = self.sum.wrapping_sub(before).wrapping_add(part(entity, component, value));
