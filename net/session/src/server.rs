@@ -184,7 +184,7 @@ impl ServerConnection {
         }
         let idle = self.heard_us + limits::IDLE_TIMEOUT_US;
         let hello = matches!(self.phase, Phase::Hello | Phase::Admission { .. }).then_some(self.deadline_us);
-        [hello, self.out.stalls_at()].into_iter().flatten().fold(Some(idle), |least, at| least.map(|l| l.min(at)))
+        [Some(idle), hello, self.out.stalls_at()].into_iter().flatten().min()
     }
 
     /// The next thing the client wants.

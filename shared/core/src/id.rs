@@ -11,7 +11,8 @@ macro_rules! uuid_id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A fresh, time-ordered id (UUIDv7).
+            /// A fresh, time-ordered id (UUIDv7). Browsers make none.
+            #[cfg(not(target_family = "wasm"))]
             #[must_use]
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
