@@ -8,7 +8,6 @@ mod check;
 mod fuzz;
 mod repo;
 mod run;
-mod services;
 mod test;
 mod tidy;
 mod web;

@@ -1,10 +1,12 @@
 //! `cargo x test`: everything, with the summary of `cargo test` last.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::{fuzz, repo, services, web};
+use crate::{fuzz, repo, web};
 
 /// Builds the page, fuzzes for a moment, then runs all tests of the workspace, browsers included.
+///
+/// Tests that need PostgreSQL start it themselves; those that need a browser are told where it is.
 ///
 /// # Errors
 /// Anything fails; or, under `CI=true`, a program that a test needs is not installed.
@@ -14,30 +16,24 @@ pub fn run(filter: Option<&str>, fuzz_seconds: u64) -> Result<()> {
         fuzz::run(None, fuzz_seconds, false)?;
     }
 
-    let services = services::start()?;
-    let with_services = |arguments: &[&str]| {
-        let mut cargo = repo::cargo();
-        cargo.args(arguments).envs(services.environment());
-        if page == web::Web::Missing {
-            cargo.env("HD1_TEST_NO_PAGE", "1");
-        }
-        cargo
-    };
-
     repo::step("building hd1 and the tests");
     // One selection for the binary and the tests, so that both resolve the same features.
-    repo::must(&mut with_services(&["build", "--workspace", "--bin", "hd1", "--tests"]))?;
-    let binary = repo::target_dir().join("debug/hd1");
+    repo::must(repo::cargo().args(["build", "--workspace", "--bin", "hd1", "--tests"]))?;
 
-    let filter: Vec<&str> = filter.into_iter().collect();
-    if filter.is_empty() {
+    if filter.is_none() {
         repo::step("testing the examples in the documentation");
-        repo::must(&mut with_services(&["test", "--quiet", "--workspace", "--doc"]))?;
+        repo::must(repo::cargo().args(["test", "--quiet", "--workspace", "--doc"]))?;
     }
     repo::step("testing");
-    repo::must(
-        with_services(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
-            .args(&filter)
-            .env("HD1_TEST_BIN", binary),
-    )
+    let mut tests = repo::cargo();
+    tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]).args(filter);
+    tests.env("HD1_TEST_BIN", repo::target_dir().join("debug/hd1"));
+    match repo::find_program(&["chromium", "chromium-browser", "google-chrome"], &[]) {
+        Some(chromium) if page == web::Web::Built => {
+            tests.env("HD1_TEST_CHROMIUM", chromium);
+        }
+        None if repo::in_ci() => bail!("the browser tests need Chromium under CI=true: it is not in PATH"),
+        _ => eprintln!("the browser tests are left out: they need Node 20 and Chromium in PATH"),
+    }
+    repo::must(&mut tests)
 }

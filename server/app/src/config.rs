@@ -1,0 +1,273 @@
+//! The settings of the server: defaults, then `hd1.toml`, then `HD1_*` variables, then flags; later ones win.
+//!
+//! It stands alone so that every other part is handed plain values. The keys are a closed set: one that is unknown is
+//! an error that names the nearest known one, wherever it was written.
+
+mod keys;
+mod show;
+mod sources;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use figment::Figment;
+use figment::providers::{Format as _, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+pub use show::show;
+pub use sources::Flags;
+
+/// The file that is read when it stands in the working folder and no other is named.
+pub const FILE: &str = "hd1.toml";
+
+/// Every setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where everything that must survive is kept.
+    pub data: PathBuf,
+    /// API, pages and WebSocket.
+    pub http: Http,
+    /// QUIC and WebTransport.
+    pub quic: Quic,
+    /// The certificate of the QUIC port.
+    pub tls: Tls,
+    /// The running worlds.
+    pub worlds: Worlds,
+    /// The session made at the first start.
+    pub demo: Demo,
+    /// What is written to stderr.
+    pub log: Log,
+}
+
+/// `[http]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where to listen.
+    pub addr: SocketAddr,
+    /// How clients reach it when that is not `http://` and the address: the URL in front of a proxy.
+    pub public_url: Option<String>,
+}
+
+/// `[quic]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quic {
+    /// Where to listen (UDP).
+    pub addr: SocketAddr,
+    /// `host:port` by which clients reach it when that is not the address.
+    pub public_host: Option<String>,
+}
+
+/// `[tls]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// A certificate chain in PEM, leaf first. Without one a development certificate is made and renewed.
+    pub certificate: Option<PathBuf>,
+    /// Its private key in PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// `[worlds]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worlds {
+    /// Threads that tick worlds; 0 is one per processor.
+    pub threads: usize,
+    /// Seconds between snapshots of a running world, 1 to 3,600: what `kill -9` may cost.
+    pub snapshot_interval_s: u64,
+    /// Seconds without a client after which a world hibernates; 0 is never.
+    pub hibernate_after_s: u64,
+    /// Write recordings that `hd1 replay` re-runs.
+    pub recording: bool,
+}
+
+/// `[demo]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// Whether the first start makes a public session.
+    pub enabled: bool,
+    /// The scene it holds.
+    pub scene: String,
+    /// Whether people without a token may join it; by default only while HTTP is bound to this machine alone.
+    pub guests: Option<bool>,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, as `info` or `warn,hd1_runtime=debug`.
+    pub filter: String,
+    /// `auto`, `pretty` or `json`.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            data: "hd1-data".into(),
+            // One number for both: TCP for pages, UDP for QUIC.
+            http: Http { addr: local(8080), public_url: None },
+            quic: Quic { addr: local(8080), public_host: None },
+            tls: Tls { certificate: None, key: None },
+            worlds: Worlds { threads: 0, snapshot_interval_s: 5, hibernate_after_s: 600, recording: false },
+            demo: Demo { enabled: true, scene: "lobby".into(), guests: None },
+            log: Log { filter: "info".into(), format: LogFormat::Auto },
+        }
+    }
+}
+
+impl Config {
+    /// Whether guests may join the demo session.
+    #[must_use]
+    pub fn demo_guests(&self) -> bool {
+        self.demo.guests.unwrap_or(self.http.addr.ip().is_loopback())
+    }
+
+    /// Refuses values that no part of the server could work with, by the key at fault.
+    fn check(&self) -> Result<()> {
+        if !(1..=3600).contains(&self.worlds.snapshot_interval_s) {
+            bail!("worlds.snapshot_interval_s is {}: must be from 1 to 3600", self.worlds.snapshot_interval_s);
+        }
+        if self.worlds.threads > 1024 {
+            bail!("worlds.threads is {}: must be at most 1024", self.worlds.threads);
+        }
+        match (&self.tls.certificate, &self.tls.key) {
+            (Some(_), None) => bail!("tls.certificate is set without tls.key: set both or neither"),
+            (None, Some(_)) => bail!("tls.key is set without tls.certificate: set both or neither"),
+            _ => {}
+        }
+        if let Some(url) = &self.http.public_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            bail!("http.public_url is {url:?}: must start with http:// or https://");
+        }
+        Ok(())
+    }
+}
+
+/// The settings and where each came from.
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Their sources, for `hd1 config`.
+    pub(crate) figment: Figment,
+}
+
+/// Reads all sources. `file` is the one named by `--config`; without it `hd1.toml` is read where it exists.
+/// `variables` are the process's environment.
+///
+/// # Errors
+/// A named file cannot be read, a key is unknown, or a value is not what its key takes.
+pub fn load(file: Option<&Path>, variables: &[(String, String)], flags: Flags) -> Result<Loaded> {
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    match file {
+        Some(file) => {
+            // figment takes a missing file for an empty one.
+            std::fs::metadata(file).with_context(|| format!("cannot read the config file {}", file.display()))?;
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
+        None => {}
+    }
+    figment = figment.merge(sources::variables(variables)?).merge(flags);
+    keys::refuse_unknown(&figment)?;
+    let config: Config = figment.extract().map_err(one_line)?;
+    config.check()?;
+    Ok(Loaded { config, figment })
+}
+
+/// figment collects several errors; the first tells enough.
+fn one_line(errors: figment::Error) -> anyhow::Error {
+    match errors.into_iter().next() {
+        Some(error) => anyhow::anyhow!("{error}"),
+        None => anyhow::anyhow!("the configuration cannot be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(toml: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Loaded> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hd1.toml");
+        std::fs::write(&file, toml).unwrap();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        load(Some(&file), &variables, flags)
+    }
+
+    fn error(toml: &str, variables: &[(&str, &str)]) -> String {
+        format!("{:#}", load_text(toml, variables, Flags::default()).err().expect("it is refused"))
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let toml = "[http]\naddr = \"127.0.0.1:1\"\n[worlds]\nthreads = 1\nsnapshot_interval_s = 7";
+        let variables = [("HD1_HTTP_ADDR", "127.0.0.1:2"), ("HD1_WORLDS_THREADS", "2"), ("PATH", "/bin")];
+        let flags = Flags::default().set("http.addr", "--http", "127.0.0.1:3");
+        let config = load_text(toml, &variables, flags).unwrap().config;
+        assert_eq!(config.http.addr.port(), 3);
+        assert_eq!(config.worlds.threads, 2);
+        assert_eq!(config.worlds.snapshot_interval_s, 7);
+        assert_eq!(config.quic, Config::default().quic);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        let message = error("[http]\nadr = \"127.0.0.1:1\"", &[]);
+        assert!(message.contains("unknown key `http.adr`"), "{message}");
+        assert!(message.contains("did you mean `http.addr`?"), "{message}");
+        assert!(message.contains("hd1.toml"), "{message}");
+
+        let message = error("", &[("HD1_WORLDS_TREADS", "2")]);
+        assert!(message.contains("`HD1_WORLDS_TREADS`"), "{message}");
+        assert!(message.contains("did you mean `HD1_WORLDS_THREADS`?"), "{message}");
+
+        let message = error("[wolds]\nthreads = 1", &[]);
+        assert!(message.contains("did you mean `worlds.threads`?"), "{message}");
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key_and_source() {
+        let message = error("[worlds]\nthreads = \"many\"", &[]);
+        assert!(message.contains("worlds.threads") && message.contains("hd1.toml"), "{message}");
+        let message = error("", &[("HD1_HTTP_ADDR", "nowhere")]);
+        assert!(message.contains("http.addr") && message.contains("HD1_HTTP_ADDR"), "{message}");
+        let message = error("[worlds]\nsnapshot_interval_s = 0", &[]);
+        assert!(message.contains("worlds.snapshot_interval_s is 0: must be from 1 to 3600"), "{message}");
+    }
+
+    #[test]
+    fn guests_are_let_in_only_where_the_world_cannot_reach() {
+        let closed = load_text("[http]\naddr = \"0.0.0.0:80\"", &[], Flags::default()).unwrap().config;
+        assert!(!closed.demo_guests());
+        assert!(Config::default().demo_guests());
+        let opened = load_text("[http]\naddr = \"0.0.0.0:80\"\n[demo]\nguests = true", &[], Flags::default());
+        assert!(opened.unwrap().config.demo_guests());
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_only_when_it_was_named() {
+        let missing = load(Some(Path::new("/nowhere/hd1.toml")), &[], Flags::default()).err().unwrap();
+        assert!(format!("{missing:#}").contains("/nowhere/hd1.toml"));
+    }
+}

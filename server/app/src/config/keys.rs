@@ -1,0 +1,92 @@
+//! The closed set of keys, and the error for any other.
+
+use anyhow::{Result, bail};
+use figment::providers::Serialized;
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile, Provider as _};
+
+use super::Config;
+
+/// Keys whose values are never printed.
+const SECRET: &[&str] = &["tls.key"];
+
+/// Every key, dotted, in the order of the alphabet.
+pub fn known() -> Vec<String> {
+    let defaults = Serialized::defaults(Config::default()).data().unwrap_or_default();
+    let mut keys = Vec::new();
+    if let Some(dict) = defaults.get(&Profile::Default) {
+        flatten("", dict, &mut |key, _| keys.push(key.to_owned()));
+    }
+    keys
+}
+
+/// Whether the value of `key` may be shown.
+pub fn is_secret(key: &str) -> bool {
+    SECRET.contains(&key)
+}
+
+/// The variable that sets `key`.
+pub fn variable(key: &str) -> String {
+    format!("HD1_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// Whichever of `known` is written most like `wrong`.
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)))
+}
+
+/// Calls `visit` with each leaf and its dotted key.
+pub fn flatten(prefix: &str, dict: &Dict, visit: &mut impl FnMut(&str, &Value)) {
+    for (name, value) in dict {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Dict(_, inner) => flatten(&key, inner, visit),
+            leaf => visit(&key, leaf),
+        }
+    }
+}
+
+/// An error for the first key that no setting has.
+///
+/// # Errors
+/// There is one.
+pub fn refuse_unknown(figment: &Figment) -> Result<()> {
+    let known = known();
+    let merged = figment.data().map_err(super::one_line)?;
+    let mut unknown = None;
+    for dict in merged.values() {
+        flatten("", dict, &mut |key, value| {
+            if unknown.is_none() && !known.iter().any(|name| name == key) {
+                unknown = Some((key.to_owned(), figment.get_metadata(value.tag()).cloned()));
+            }
+        });
+    }
+    let Some((key, metadata)) = unknown else { return Ok(()) };
+    let place = metadata.and_then(|metadata| metadata.source).map(|source| format!("{source}: ")).unwrap_or_default();
+    match nearest(&key, known.iter().map(String::as_str)) {
+        Some(nearest) => bail!("{place}unknown key `{key}`: did you mean `{nearest}`?"),
+        None => bail!("{place}unknown key `{key}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optional_settings_are_known_too() {
+        let known = known();
+        for key in ["data", "http.addr", "http.public_url", "tls.key", "demo.guests", "log.format"] {
+            assert!(known.iter().any(|name| name == key), "{key} is missing from {known:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_keys_share_a_variable() {
+        let mut variables: Vec<String> = known().iter().map(|key| variable(key)).collect();
+        variables.sort();
+        let count = variables.len();
+        variables.dedup();
+        assert_eq!(variables.len(), count);
+    }
+}
