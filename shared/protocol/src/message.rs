@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_schema::{CatalogueHash, ComponentSchema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
 /// Components by name with their JSON form; `null` removes one in an update.
@@ -62,16 +62,16 @@ pub struct InputSample {
     /// Counts up by one from 1; older ones than the last applied are dropped.
     pub seq: u32,
     /// To the right (+) or left (−) of the view, −1 to 1.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "finite")]
     pub strafe: f32,
     /// Forward (+) or back (−) along the view, −1 to 1.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "finite")]
     pub forward: f32,
     /// View direction about +Y in radians; 0 looks along −Z.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "finite")]
     pub yaw: f32,
     /// View direction up (+) or down (−) in radians, within ±π/2.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "finite")]
     pub pitch: f32,
     /// Bit set: 1 jump, 2 sprint, 4 use.
     #[serde(default)]
@@ -107,8 +107,10 @@ pub enum Operation {
     /// Where this client's camera is.
     View {
         /// Metres.
+        #[serde(deserialize_with = "finite_all")]
         position: [f32; 3],
         /// Unit quaternion x, y, z, w.
+        #[serde(deserialize_with = "finite_all")]
         rotation: [f32; 4],
     },
 }
@@ -249,4 +251,34 @@ pub enum OpErrorCode {
     RateLimited,
     /// The world is not running.
     Unavailable,
+}
+
+/// Refuses what is no number: JSON can name one beyond the range of `f32`, msgpack can hold NaN itself.
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    let v = f32::deserialize(deserializer)?;
+    if v.is_finite() { Ok(v) } else { Err(D::Error::custom("a number is not finite")) }
+}
+
+fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>
+where
+    [f32; N]: Deserialize<'de>,
+{
+    let all = <[f32; N]>::deserialize(deserializer)?;
+    if all.iter().all(|v| v.is_finite()) { Ok(all) } else { Err(D::Error::custom("a number is not finite")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused() {
+        let told = |text: &str| serde_json::from_str::<ClientMessage>(text).unwrap_err().to_string();
+        assert!(told(r#"{"t":"input","seq":1,"yaw":1e300}"#).contains("not finite"));
+        let view = r#"{"t":"op","id":1,"op":{"op":"view","position":[0,1e300,0],"rotation":[0,0,0,1]}}"#;
+        assert!(told(view).contains("not finite"));
+        let nan = ClientMessage::Input(InputSample { yaw: f32::NAN, ..InputSample::default() });
+        let bytes = rmp_serde::to_vec_named(&nan).unwrap();
+        assert!(rmp_serde::from_slice::<ClientMessage>(&bytes).unwrap_err().to_string().contains("not finite"));
+    }
 }
