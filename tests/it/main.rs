@@ -1,1 +1,4 @@
-//! Stories.
+//! Stories told through the real binary: each file is one part of what a user relies on.
+
+mod cli;
+mod start;

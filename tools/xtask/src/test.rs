@@ -30,6 +30,7 @@ pub fn run(filter: Option<&str>, fuzz_seconds: u64) -> Result<()> {
     tests.env("HD1_TEST_BIN", repo::target_dir().join("debug/hd1"));
     match repo::find_program(&["chromium", "chromium-browser", "google-chrome"], &[]) {
         Some(chromium) if page == web::Web::Built => {
+            web::install_packages(&repo::root().join("tests/browser"))?;
             tests.env("HD1_TEST_CHROMIUM", chromium);
         }
         None if repo::in_ci() => bail!("the browser tests need Chromium under CI=true: it is not in PATH"),

@@ -78,15 +78,19 @@ fn build_core(web: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `npm ci`, when the lock file is not the one that was installed.
-fn install_packages(web: &Path) -> Result<()> {
-    let lock = fs::read_to_string(web.join("package-lock.json")).context("cannot read server/web/package-lock.json")?;
-    let stamp = web.join("node_modules/.hd1-lock");
+/// `npm ci` in `folder`, when its lock file is not the one that was installed.
+///
+/// # Errors
+/// There is no lock file, or npm fails.
+pub fn install_packages(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let stamp = folder.join("node_modules/.hd1-lock");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    repo::step("installing the packages of server/web");
-    repo::must(repo::program("npm", web).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    repo::step(&format!("installing the packages of {}", folder.display()));
+    repo::must(repo::program("npm", folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
     fs::write(stamp, lock)?;
     Ok(())
 }
