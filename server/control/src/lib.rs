@@ -1,11 +1,43 @@
-//! The rules of the control plane: sessions, participants, tokens, tickets.
+//! The rules of the control plane: who may make, run, join and change sessions, and what then holds.
 //!
 //! Rules read and write through `hd1-store` and reach running worlds through the port [`worlds::Worlds`]; nothing
-//! here knows of HTTP or of the simulation.
+//! here knows of HTTP or of the simulation. Every rule takes an [`Authority`]: one value that says who calls and what
+//! they may. Start with [`control`], then [`sessions`].
 
+pub mod authority;
+pub mod control;
+pub mod entities;
+pub mod error;
+pub mod keys;
+pub mod lifecycle;
+pub mod limits;
+mod locks;
+pub mod participants;
+mod rules;
+pub mod secret;
+pub mod sessions;
+pub mod tickets;
+pub mod tokens;
 pub mod worlds;
 
+pub use authority::{Authority, Caller};
+pub use control::{Control, Page};
+pub use error::{ControlError, Result};
+pub use hd1_store::Db;
+pub use keys::{AdminToken, TicketKey};
+pub use lifecycle::Recovery;
+pub use participants::Join;
+pub use sessions::SessionQuery;
+pub use tickets::{Admission, TicketRefused};
 pub use worlds::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, PortFuture, WorldCommand, WorldError, WorldFuture, WorldSpec,
     WorldState, Worlds,
 };
+
+/// Brings a database to the newest version; to be run before a [`Control`] uses it.
+///
+/// # Errors
+/// When a migration fails.
+pub async fn migrate(db: &Db) -> Result<()> {
+    Ok(hd1_store::migrate::up(db).await?)
+}

@@ -1,0 +1,42 @@
+//! The control plane's limits: lengths, counts, lifetimes.
+
+/// Characters of a session's or token's name.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Characters of a session's description.
+pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Bytes of a session's metadata as JSON.
+pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a world's settings as JSON.
+pub const WORLD_SETTINGS_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an inline scene as JSON.
+pub const SCENE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Places of a session.
+pub const PARTICIPANTS_MAX: u32 = 10_000;
+/// Sessions that one developer token may own at a time.
+pub const SESSIONS_PER_OWNER_MAX: u64 = 2_000;
+/// API tokens at a time.
+pub const TOKENS_MAX: u64 = 10_000;
+/// Seeds lie below this, so that JSON keeps them whole.
+pub const SEED_END: u64 = 1 << 53;
+/// Characters of a participant's name.
+pub const PARTICIPANT_NAME_CHARS_MAX: usize = 40;
+/// Characters of the reason for a kick.
+pub const KICK_REASON_CHARS_MAX: usize = 200;
+/// Entries of a page unless the caller says otherwise.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Entries of a page at most.
+pub const PAGE_MAX: u32 = 200;
+/// Seconds a ticket is good for.
+pub const TICKET_LIFE_S: u32 = 60;
+/// Bytes of a ticket at most; longer ones are refused unread.
+pub const TICKET_BYTES_MAX: usize = 2_048;
+/// Seconds that a ticket may lie in the future: it is signed and judged by one clock, which may be set back a little.
+pub const TICKET_SKEW_S: i64 = 5;
+/// Seconds a token lives at least and at most, where it does not live until revoked.
+pub const TOKEN_LIFE_S: std::ops::RangeInclusive<u32> = 60..=315_360_000;
+/// Seconds between two notes of a token's use.
+pub const TOKEN_TOUCH_S: i64 = 60;
+/// Seconds for which those who left stay in the records, and may come back under the same membership.
+pub const LEFT_KEPT_S: i64 = 24 * 3_600;
+/// Worlds brought back at a time after a restart.
+pub const RECOVERIES_AT_ONCE: usize = 4;

@@ -1,0 +1,21 @@
+//! The store's limits: connections, waits, page sizes.
+
+use std::time::Duration;
+
+/// Connections to PostgreSQL.
+pub const PG_CONNECTIONS_MAX: u32 = 8;
+
+/// Read-only connections to a SQLite file.
+pub const SQLITE_READERS_MAX: u32 = 4;
+
+/// How long a request waits for a connection before it is told to come back later.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long SQLite waits for a lock that another process holds (a backup, a shell).
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Rows a list answers at most.
+pub const PAGE_ROWS_MAX: u32 = 200;
+
+/// Rows a housekeeping statement removes at most, so that it never holds the one writer for long.
+pub const SWEEP_ROWS_MAX: i64 = 1_000;
