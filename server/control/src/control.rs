@@ -78,8 +78,7 @@ impl Control {
     ) -> Result<Self> {
         let fresh = Uuid::new_v4().to_string();
         let mut conn = db.begin().await?;
-        let installation =
-            hd1_store::settings::value_or_insert(&mut conn, "installation", &fresh, clock.now()).await?;
+        let installation = hd1_store::settings::value_or_insert(&mut conn, "installation", &fresh, clock.now()).await?;
         conn.commit().await?;
         let issuer = format!("hd1:{installation}");
         let locks = SessionLocks::default();

@@ -24,8 +24,7 @@ impl Control {
         page: Page,
     ) -> Result<EntityList> {
         self.watch(authority, id).await?;
-        let filter =
-            EntityFilter { name, component, offset: u64::from(page.offset), limit: u64::from(page.limit) };
+        let filter = EntityFilter { name, component, offset: u64::from(page.offset), limit: u64::from(page.limit) };
         let part = self.worlds().entities(id, &filter).await?;
         let pagination = page.envelope(part.total, part.entities.len());
         Ok(EntityList { entities: part.entities, pagination })

@@ -140,7 +140,10 @@ impl Control {
             Caller::Anonymous | Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => None,
         };
         let Some(leaver) = wish.participant_id.or(own) else {
-            return Err(ControlError::invalid("participant_id", "is required unless the token is the participant's own"));
+            return Err(ControlError::invalid(
+                "participant_id",
+                "is required unless the token is the participant's own",
+            ));
         };
         let mut conn = self.inner.db.begin().await?;
         let row = repo::find(&mut conn, id, leaver).await?;
@@ -199,8 +202,7 @@ impl Control {
         let mut conn = self.inner.db.read().await?;
         let record = self.visible_in(&mut conn, authority, id).await?;
         authority.watch(&record)?;
-        let (rows, total) =
-            repo::list(&mut conn, id, !everybody, page.offset, page.limit, self.now()).await?;
+        let (rows, total) = repo::list(&mut conn, id, !everybody, page.offset, page.limit, self.now()).await?;
         let pagination = page.envelope(total, rows.len());
         Ok(ParticipantList { participants: rows.into_iter().map(to_api).collect(), pagination })
     }

@@ -1,8 +1,8 @@
 //! Tokens: who a bearer secret stands for, and API tokens made, listed and revoked.
 
 use hd1_api::{CreateToken, CreatedToken, ParticipantState, Timestamp, Token, TokenId, TokenList};
-use hd1_store::tokens::{self as repo, TokenRecord};
 use hd1_store::participants;
+use hd1_store::tokens::{self as repo, TokenRecord};
 
 use crate::authority::{Authority, Caller};
 use crate::control::{Control, Page};
