@@ -1,0 +1,238 @@
+//! The server's QUIC endpoint: one UDP port, from packets to [`Link`]s.
+//!
+//! Handshakes run apart from each other under a deadline; connections are counted per address, strangers must prove
+//! their address while many knock, and a browser's origin is judged before its CONNECT is answered.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hd1_protocol::{ALPN, CloseCode};
+use quinn::crypto::rustls::HandshakeData;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use web_transport_quinn::{Request, Session, http::StatusCode};
+
+use crate::{
+    Certificate, CertificateError, limits,
+    link::{Inner, Link},
+    quic::QuicLink,
+    tls,
+};
+
+/// Judges a browser's `Origin` (absent where a program sent none): may it connect?
+pub type OriginCheck = Arc<dyn Fn(Option<&str>) -> bool + Send + Sync>;
+
+/// How a server listens.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Shown to clients.
+    pub certificate: Certificate,
+    /// Judges WebTransport requests.
+    pub origin_check: OriginCheck,
+    /// Connections from one address.
+    pub connections_per_address_max: usize,
+}
+
+impl ServerOptions {
+    /// With this certificate, any origin and the default caps.
+    #[must_use]
+    pub fn new(certificate: Certificate) -> Self {
+        ServerOptions {
+            certificate,
+            origin_check: Arc::new(|_| true),
+            connections_per_address_max: limits::CONNECTIONS_PER_ADDRESS_MAX,
+        }
+    }
+}
+
+/// A listening endpoint; dropping it stops the listening and leaves the links.
+#[derive(Debug)]
+pub struct QuicServer {
+    endpoint: quinn::Endpoint,
+    links: mpsc::Receiver<Link>,
+    stop: CancellationToken,
+}
+
+/// To change or close a server from elsewhere.
+#[derive(Clone, Debug)]
+pub struct QuicServerHandle {
+    endpoint: quinn::Endpoint,
+    stop: CancellationToken,
+}
+
+impl QuicServer {
+    /// Listens on `address`; port 0 lets the system choose.
+    ///
+    /// # Errors
+    /// Where the port is taken or the certificate is refused.
+    pub fn bind(address: SocketAddr, options: ServerOptions) -> io::Result<Self> {
+        let config = tls::server_config(&options.certificate).map_err(io::Error::other)?;
+        let endpoint = quinn::Endpoint::server(config, address)?;
+        let (ready, links) = mpsc::channel(limits::ACCEPT_QUEUE);
+        let stop = CancellationToken::new();
+        tokio::spawn(listen(endpoint.clone(), options, ready, stop.clone()));
+        Ok(QuicServer { endpoint, links, stop })
+    }
+
+    /// The next connected client; `None` after [`QuicServerHandle::stop`].
+    pub async fn accept(&mut self) -> Option<Link> {
+        self.links.recv().await
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    /// To change or close it from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> QuicServerHandle {
+        QuicServerHandle { endpoint: self.endpoint.clone(), stop: self.stop.clone() }
+    }
+}
+
+impl Drop for QuicServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl QuicServerHandle {
+    /// Shows another certificate from the next handshake on; connections that stand are not touched.
+    ///
+    /// # Errors
+    /// Where TLS refuses it; the old one stays.
+    pub fn set_certificate(&self, certificate: &Certificate) -> Result<(), CertificateError> {
+        self.endpoint.set_server_config(Some(tls::server_config(certificate)?));
+        Ok(())
+    }
+
+    /// Takes no more connections.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Connections that stand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.endpoint.open_connections()
+    }
+
+    /// Ends what connections are left with `code` and waits until the goodbyes have left.
+    pub async fn close(&self, code: CloseCode) {
+        self.stop.cancel();
+        self.endpoint.close(u32::from(u16::from(code)).into(), code.reason().as_bytes());
+        self.endpoint.wait_idle().await;
+    }
+}
+
+async fn listen(endpoint: quinn::Endpoint, options: ServerOptions, ready: mpsc::Sender<Link>, stop: CancellationToken) {
+    let addresses = Addresses::new(options.connections_per_address_max);
+    let mut handshakes = JoinSet::new();
+    loop {
+        let incoming = tokio::select! {
+            () = stop.cancelled() => break,
+            // Finished handshakes leave the set, whose size is what the limits below look at.
+            Some(_) = handshakes.join_next() => continue,
+            incoming = endpoint.accept() => match incoming { Some(incoming) => incoming, None => break },
+        };
+        if handshakes.len() >= limits::HANDSHAKES_MAX {
+            incoming.refuse();
+            continue;
+        }
+        if handshakes.len() >= limits::HANDSHAKES_BEFORE_RETRY && incoming.may_retry() {
+            // Whoever lies about its address never sees the token, and costs nothing here.
+            if incoming.retry().is_err() {
+                tracing::debug!("retry was not possible");
+            }
+            continue;
+        }
+        let Some(slot) = addresses.take(incoming.remote_address().ip()) else {
+            incoming.refuse();
+            continue;
+        };
+        let (ready, origin_check) = (ready.clone(), options.origin_check.clone());
+        handshakes.spawn(async move {
+            match tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greet(incoming, slot, &origin_check)).await {
+                Ok(Ok(link)) => {
+                    // Nobody takes links any more: the server is stopping.
+                    let _ = ready.send(link).await;
+                }
+                Ok(Err(reason)) => tracing::debug!(reason, "handshake failed"),
+                Err(_) => tracing::debug!("handshake took too long"),
+            }
+        });
+    }
+    endpoint.set_server_config(None);
+    handshakes.shutdown().await;
+}
+
+/// From the first packet to a link: the handshake, then the fork by ALPN.
+async fn greet(incoming: quinn::Incoming, slot: AddressSlot, origin_check: &OriginCheck) -> Result<Link, String> {
+    let connection = incoming.await.map_err(|e| e.to_string())?;
+    let session = if alpn(&connection).as_deref() == Some(ALPN) {
+        Session::raw(connection)
+    } else {
+        let request = Request::accept(connection).await.map_err(|e| e.to_string())?;
+        let origin = request.headers.get("origin").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if !origin_check(origin.as_deref()) {
+            request.reject(StatusCode::FORBIDDEN).await.map_err(|e| e.to_string())?;
+            return Err(format!("origin {origin:?} refused"));
+        }
+        request.ok().await.map_err(|e| e.to_string())?
+    };
+    Ok(Link::of(Inner::Quic(Box::new(QuicLink::server(session, slot)))))
+}
+
+fn alpn(connection: &quinn::Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
+}
+
+/// Counts connections by address.
+#[derive(Clone, Debug)]
+struct Addresses {
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    max: usize,
+}
+
+impl Addresses {
+    fn new(max: usize) -> Self {
+        Addresses { counts: Arc::default(), max }
+    }
+
+    fn take(&self, address: IpAddr) -> Option<AddressSlot> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= self.max {
+            return None;
+        }
+        *count += 1;
+        Some(AddressSlot { address, counts: self.counts.clone() })
+    }
+}
+
+/// One connection's place in the count of its address.
+#[derive(Debug)]
+pub(crate) struct AddressSlot {
+    address: IpAddr,
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Drop for AddressSlot {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
