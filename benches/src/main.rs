@@ -1,0 +1,40 @@
+//! The program behind `cargo x bench`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use hd1_benches::{replication, report, scenes};
+
+#[derive(Parser)]
+#[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
+struct Args {
+    /// Which question.
+    name: Name,
+    /// Fewer and shorter runs: ends within 5 minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Also write the rows as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    /// What does it cost to show a world to many clients?
+    Replication,
+    /// What does one tick of each library scene cost, and the bytes of a client that watches?
+    Scenes,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let rows = match args.name {
+        Name::Replication => replication::run(args.quick)?,
+        Name::Scenes => scenes::run(args.quick)?,
+    };
+    report::print(&rows);
+    if let Some(file) = args.json {
+        report::write(&rows, &file)?;
+    }
+    Ok(())
+}
