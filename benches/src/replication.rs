@@ -110,7 +110,12 @@ fn measure(case: &Case, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
     ensure!(mirror.hash_at(mirror.acked()) == replicator.tracked().sum(), "{}: the mirror differs", case.id);
     ensure!(mirror.stats().desyncs == 0 && mirror.stats().checks > 0, "{}: {:?}", case.id, mirror.stats());
     let bytes_per_update = bytes as f64 / updates as f64;
-    Ok(Figures { ours_us: median(ours), per_client_us: median(per_client), msgpack_us: median(msgpack), bytes_per_update })
+    Ok(Figures {
+        ours_us: median(ours),
+        per_client_us: median(per_client),
+        msgpack_us: median(msgpack),
+        bytes_per_update,
+    })
 }
 
 /// Joins every client; the last one's mirror, which stands for all since they are sent the same.
