@@ -1,0 +1,227 @@
+//! The mirror as columns: one row per entity with a place, grouped so that a batch is one draw call.
+//!
+//! The table (who stands where in the columns, and how a batch looks) is made again only when structure changes, and
+//! its version counts up only when it came out different. A frame then costs one pass over the rows; those that stand
+//! still are skipped.
+
+use std::cmp::Ordering;
+
+use hd1_core::Tick;
+use hd1_protocol::{
+    Mirror,
+    mirror::{Entity, HeldValue, TransformReader},
+};
+use hd1_schema::ComponentId;
+use serde::Serialize;
+
+use crate::{
+    limits,
+    look::{self, Avatar, Label, Light, Look, Material, Reader, Shape},
+    matrix::{self, Matrix},
+};
+
+/// Where an entity stands in the mirror, and how far its drawing is.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Index into [`Mirror::entities`].
+    slot: u32,
+    batch: u32,
+    size: [f32; 3],
+    has_parent: bool,
+    /// The value that the matrix shows, once it does not move any more.
+    settled: Option<Tick>,
+}
+
+#[derive(Debug, Serialize)]
+struct Batch {
+    shape: Shape,
+    material: Material,
+    start: u32,
+    count: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Table<'a> {
+    version: u32,
+    batches: &'a [Batch],
+    labels: Vec<Label>,
+    avatars: Vec<Avatar>,
+    lights: Vec<Light>,
+}
+
+/// See the module's words.
+#[derive(Debug, Default)]
+pub struct Drawing {
+    seen: Option<u64>,
+    version: u32,
+    table: String,
+    rows: Vec<Row>,
+    ids: Vec<u32>,
+    matrices: Vec<f32>,
+    colours: Vec<f32>,
+    moved: Vec<u8>,
+    /// The drawn moment in ticks, and when it was drawn.
+    moment: Option<(f64, u64)>,
+}
+
+impl Drawing {
+    /// Entities by row.
+    #[must_use]
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// 16 numbers per row.
+    #[must_use]
+    pub fn matrices(&self) -> &[f32] {
+        &self.matrices
+    }
+
+    /// 3 numbers per row, linear.
+    #[must_use]
+    pub fn colours(&self) -> &[f32] {
+        &self.colours
+    }
+
+    /// Per batch: did a matrix of it change in the last render?
+    #[must_use]
+    pub fn moved(&self) -> &[u8] {
+        &self.moved
+    }
+
+    /// Counts up when the table or the ids or colours changed.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The table's JSON.
+    #[must_use]
+    pub fn table_json(&self) -> &str {
+        &self.table
+    }
+
+    /// Brings the columns up to `now`, gliding towards the moment `target` (in ticks); the number of rows.
+    pub fn render(&mut self, mirror: &Mirror, now: u64, target: Option<f64>, period_us: f64) -> usize {
+        if !mirror.is_ready() {
+            return 0;
+        }
+        if self.seen != Some(mirror.structure_version()) {
+            self.seen = Some(mirror.structure_version());
+            self.rebuild(mirror);
+        }
+        let moment = self.glide(now, target.unwrap_or(mirror.acked().0 as f64), period_us);
+        self.moved.fill(0);
+        let Some(reader) = mirror.transform_reader() else { return 0 };
+        let transform = mirror.shapes().by_name("Transform").map(|schema| schema.id);
+        let entities = mirror.entities();
+        for (row, out) in self.rows.iter_mut().zip(self.matrices.chunks_exact_mut(16)) {
+            let Some(entity) = entities.get(row.slot as usize) else { continue };
+            let newest = transform.and_then(|id| newest_tick(entity, id));
+            if !row.has_parent && row.settled.is_some() && row.settled == newest {
+                continue;
+            }
+            let Some(place) = place(mirror, &reader, entity, moment, row) else { continue };
+            out.copy_from_slice(&place);
+            self.moved[row.batch as usize] = 1;
+            row.settled = newest.filter(|tick| moment >= tick.0 as f64);
+        }
+        self.rows.len()
+    }
+
+    /// Follows the clock's moment without its small corrections showing as jerks.
+    fn glide(&mut self, now: u64, target: f64, period_us: f64) -> f64 {
+        let next = match self.moment {
+            Some((moment, before)) => {
+                let passed = now.saturating_sub(before) as f64 / period_us;
+                let even = moment + passed;
+                let off = target - even;
+                // A tenth of a frame's time is caught up per frame: nobody sees that.
+                if off.abs() > limits::GLIDE_TICKS_MAX { target } else { even + off.clamp(-0.1 * passed, 0.1 * passed) }
+            }
+            None => target,
+        };
+        self.moment = Some((next, now));
+        next
+    }
+
+    fn rebuild(&mut self, mirror: &Mirror) {
+        let reader = Reader::new(mirror.shapes());
+        let mut drawn: Vec<(u32, &Entity, Look)> = Vec::with_capacity(mirror.entities().len());
+        for (slot, entity) in mirror.entities().iter().enumerate() {
+            drawn.push((slot as u32, entity, reader.look(entity)));
+        }
+        drawn.sort_by(|a, b| order(&a.2, &b.2).then(a.1.id().cmp(&b.1.id())));
+
+        let (mut ids, mut colours, mut batches) = (Vec::new(), Vec::new(), Vec::<Batch>::new());
+        let (mut labels, mut avatars, mut lights) = (Vec::new(), Vec::new(), Vec::new());
+        self.rows.clear();
+        for (row, (slot, entity, look)) in drawn.into_iter().enumerate() {
+            let row = row as u32;
+            ids.push(entity.id().0);
+            colours.extend(look.colour);
+            labels.extend(reader.label(entity, row));
+            avatars.extend(reader.avatar(entity, row));
+            lights.extend(reader.light(entity, row));
+            match batches.last_mut() {
+                Some(last) if last.shape == look.shape && last.material == look.material => last.count += 1,
+                _ => batches.push(Batch { shape: look.shape, material: look.material, start: row, count: 1 }),
+            }
+            let batch = batches.len() as u32 - 1;
+            let has_parent = reader.has_parent(entity);
+            self.rows.push(Row { slot, batch, size: look.size, has_parent, settled: None });
+        }
+        self.matrices.clear();
+        self.matrices.resize(ids.len() * 16, 0.0);
+        self.moved.clear();
+        self.moved.resize(batches.len(), 0);
+
+        let mut table = Table { version: self.version, batches: &batches, labels, avatars, lights };
+        let same = self.ids == ids && self.colours == colours && self.table == json(&table);
+        self.ids = ids;
+        self.colours = colours;
+        if !same {
+            self.version += 1;
+            table.version = self.version;
+            self.table = json(&table);
+        }
+    }
+}
+
+fn json(table: &Table<'_>) -> String {
+    serde_json::to_string(table).unwrap_or_default()
+}
+
+/// By what a draw call shares; any total order does.
+fn order(a: &Look, b: &Look) -> Ordering {
+    let key = |m: &Material| {
+        [m.opacity, m.metalness, m.roughness, m.emissive[0], m.emissive[1], m.emissive[2]].map(f32::to_bits)
+    };
+    (a.shape, &a.material.kind).cmp(&(b.shape, &b.material.kind)).then_with(|| key(&a.material).cmp(&key(&b.material)))
+}
+
+fn newest_tick(entity: &Entity, transform: ComponentId) -> Option<Tick> {
+    match &entity.held(transform)?.value {
+        HeldValue::State(history) => Some(history.latest().tick),
+        HeldValue::Reliable(_) => None,
+    }
+}
+
+/// Where a row is drawn, its shape's size included; `None` for an entity without a transform.
+fn place(mirror: &Mirror, reader: &TransformReader, entity: &Entity, moment: f64, row: &Row) -> Option<Matrix> {
+    let own = reader.sample(entity, moment)?;
+    let scale = [0, 1, 2].map(|i| own.scale[i] * row.size[i]);
+    let mut out = matrix::compose(own.position, own.rotation, scale);
+    if !row.has_parent {
+        return Some(out);
+    }
+    let mut above = look::parent_in(mirror, entity);
+    for _ in 0..limits::PARENT_DEPTH_MAX {
+        let Some(parent) = above.and_then(|id| mirror.entity(id)) else { break };
+        if let Some(p) = reader.sample(parent, moment) {
+            out = matrix::multiply(&matrix::compose(p.position, p.rotation, p.scale), &out);
+        }
+        above = look::parent_in(mirror, parent);
+    }
+    Some(out)
+}
