@@ -1,0 +1,169 @@
+// The client core in WebAssembly (net/client-wasm) as an object: one per connection. It decodes, keeps the mirror and
+// interpolates; this file only carries bytes in and out of its memory.
+
+import type { Components, CoreEvent, Operation } from '../net/messages';
+import { ABI_VERSION, Column, type CoreExports } from './abi';
+import type { EntityView, Stats, Table } from './table';
+import wasmUrl from '../generated/hd1_client.wasm?url';
+
+export interface CoreOptions {
+  ticket?: string;
+  resume?: string;
+  client: 'web' | 'mobile';
+}
+
+export interface Input {
+  strafe: number;
+  forward: number;
+  yaw: number;
+  pitch: number;
+  /** 1 jump, 2 sprint, 4 use. */
+  buttons: number;
+}
+
+/** Views into the core's memory; valid until the next call into it. */
+export interface Columns {
+  ids: Uint32Array;
+  matrices: Float32Array;
+  colours: Float32Array;
+  moved: Uint8Array;
+}
+
+export class CoreError extends Error {}
+
+let loading: Promise<CoreExports> | undefined;
+
+/** Compiles the module once for the page. */
+export function loadCore(): Promise<CoreExports> {
+  loading ??= compile().catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function compile(): Promise<CoreExports> {
+  const { instance } = await WebAssembly.instantiateStreaming(fetch(wasmUrl), {});
+  const exports = instance.exports as unknown as CoreExports;
+  if (exports.hd1_abi() !== ABI_VERSION) throw new CoreError('The page and its client core differ; reload the page.');
+  return exports;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const nowUs = (): number => performance.now() * 1000;
+
+export class ClientCore {
+  private readonly handle: number;
+  private open = true;
+
+  constructor(
+    private readonly wasm: CoreExports,
+    options: CoreOptions,
+  ) {
+    const len = this.put(encoder.encode(JSON.stringify(options)));
+    this.handle = this.checked(wasm.hd1_open(len, nowUs()));
+  }
+
+  /** Frees its memory; nothing may be called after it. */
+  drop(): void {
+    if (this.open) this.wasm.hd1_drop(this.handle);
+    this.open = false;
+  }
+
+  /** Takes one frame from the server; throws where the connection must end. */
+  receive(frame: Uint8Array): void {
+    this.checked(this.wasm.hd1_receive(this.handle, this.put(frame), nowUs()));
+  }
+
+  /** Lets time pass: pings, input repeats, timeouts. */
+  advance(): void {
+    this.checked(this.wasm.hd1_advance(this.handle, nowUs()));
+  }
+
+  /** The next frame to send: a copy, because senders keep it. */
+  pollFrame(): Uint8Array<ArrayBuffer> | undefined {
+    return this.wasm.hd1_poll_frame(this.handle, nowUs()) === 1 ? this.outbox().slice() : undefined;
+  }
+
+  pollEvent(): CoreEvent | undefined {
+    return this.wasm.hd1_poll_event(this.handle) === 1 ? (this.json() as CoreEvent) : undefined;
+  }
+
+  setInput(input: Input): void {
+    this.wasm.hd1_input(this.handle, input.strafe, input.forward, input.yaw, input.pitch, input.buttons);
+  }
+
+  /** Queues an operation; its id, which the result will carry. Throws where it is malformed. */
+  op(operation: Operation): number {
+    return this.checked(this.wasm.hd1_op(this.handle, this.put(encoder.encode(JSON.stringify(operation)))));
+  }
+
+  bye(): void {
+    this.wasm.hd1_bye(this.handle);
+  }
+
+  /** Brings the columns to this moment and returns how many rows they have. */
+  render(): number {
+    return Math.max(0, this.wasm.hd1_render(this.handle, nowUs()));
+  }
+
+  /** The newest tick that the mirror holds whole; 0 before the first. */
+  get tick(): number {
+    return this.wasm.hd1_tick(this.handle);
+  }
+
+  get structureVersion(): number {
+    return this.wasm.hd1_structure_version(this.handle);
+  }
+
+  columns(): Columns {
+    const view = (column: number): [ArrayBuffer, number, number] => [
+      this.wasm.memory.buffer as ArrayBuffer,
+      this.wasm.hd1_column(this.handle, column),
+      this.wasm.hd1_column_len(this.handle, column),
+    ];
+    return {
+      ids: new Uint32Array(...view(Column.Ids)),
+      matrices: new Float32Array(...view(Column.Matrices)),
+      colours: new Float32Array(...view(Column.Colours)),
+      moved: new Uint8Array(...view(Column.Moved)),
+    };
+  }
+
+  table(): Table {
+    this.wasm.hd1_table(this.handle);
+    return this.json() as Table;
+  }
+
+  entity(id: number): EntityView | undefined {
+    if (this.wasm.hd1_entity(this.handle, id) !== 1) return undefined;
+    return { id, components: this.json() as Record<string, NonNullable<Components[string]>> };
+  }
+
+  stats(): Stats {
+    this.wasm.hd1_stats(this.handle, nowUs());
+    return this.json() as Stats;
+  }
+
+  private put(bytes: Uint8Array): number {
+    const at = this.wasm.hd1_inbox(bytes.length);
+    if (at === 0) throw new CoreError(`A frame of ${bytes.length} bytes is too large.`);
+    new Uint8Array(this.wasm.memory.buffer, at, bytes.length).set(bytes);
+    return bytes.length;
+  }
+
+  private outbox(): Uint8Array<ArrayBuffer> {
+    const buffer = this.wasm.memory.buffer as ArrayBuffer;
+    return new Uint8Array(buffer, this.wasm.hd1_outbox(), this.wasm.hd1_outbox_len());
+  }
+
+  private json(): unknown {
+    return JSON.parse(decoder.decode(this.outbox()));
+  }
+
+  private checked(result: number): number {
+    if (result < 0) throw new CoreError(decoder.decode(this.outbox()));
+    return result;
+  }
+}

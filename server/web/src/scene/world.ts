@@ -1,0 +1,182 @@
+// The drawn world: a client core on a stage, frame by frame.
+
+import { Matrix4, Raycaster, Vector2, Vector3 } from 'three';
+
+import type { ClientCore, Columns } from '../core/core';
+import type { Table } from '../core/table';
+import type { Controls } from '../input/controls';
+import { Batches } from './batches';
+import { Labels } from './labels';
+import { Lights } from './lights';
+import { Rig } from './rig';
+import { Selection } from './selection';
+import { type Quality, Stage } from './stage';
+
+/** Shadows of more shapes than this cost more than they show. */
+const SHADOW_ROWS_MAX = 3000;
+/** How far in front of the viewer a new shape appears where the view meets nothing nearer. */
+const PLACE_AHEAD_M = 6;
+
+export interface WorldHandler {
+  /** Handles dragged the selected entity here. */
+  moved(id: number, position: [number, number, number], done: boolean): void;
+  /** The selected entity is gone. */
+  deselected(): void;
+  /** After each frame. */
+  frame(): void;
+}
+
+export class World {
+  readonly rig = new Rig();
+  private readonly stage: Stage;
+  private readonly batches = new Batches();
+  private readonly lights = new Lights();
+  private readonly labels: Labels;
+  private readonly selection: Selection;
+  private readonly raycaster = new Raycaster();
+  private readonly matrix = new Matrix4();
+  private core: ClientCore | null = null;
+  private player = 0;
+  private table: Table | null = null;
+  private columns: Columns | null = null;
+  private selected: number | null = null;
+  private movable = false;
+  private lastMs = performance.now();
+  private frameRequest = 0;
+
+  constructor(
+    canvas: HTMLCanvasElement,
+    labelLayer: HTMLElement,
+    quality: Quality,
+    private readonly controls: Controls,
+    private readonly handler: WorldHandler,
+  ) {
+    this.stage = new Stage(canvas, quality);
+    this.stage.scene.add(this.batches.root, this.lights.root);
+    this.labels = new Labels(labelLayer);
+    this.selection = new Selection(this.stage.scene, this.stage.camera, canvas, {
+      moved: (position, done) => this.selected !== null && handler.moved(this.selected, position, done),
+    });
+    controls.setBlocker(() => this.selection.busy);
+    this.frameRequest = requestAnimationFrame(this.frame);
+  }
+
+  /** Draws this core from now on; nothing of the one before is kept. */
+  show(core: ClientCore | null, player: number): void {
+    this.core = core;
+    this.player = player;
+    this.table = null;
+    this.columns = null;
+  }
+
+  /** How many entities the mirror holds. */
+  get entityCount(): number {
+    return this.columns?.ids.length ?? 0;
+  }
+
+  get contextLost(): boolean {
+    return this.stage.contextLost;
+  }
+
+  /** The entity at a point of the canvas, in pixels. */
+  pick(x: number, y: number): number | undefined {
+    this.aim(x, y);
+    return this.batches.pick(this.raycaster);
+  }
+
+  select(id: number | null, movable: boolean): void {
+    this.selected = id;
+    this.movable = movable;
+    this.fitSelection();
+  }
+
+  /** Where a new shape of this height would stand in view. */
+  placeAhead(height: number): [number, number, number] {
+    const { camera } = this.stage;
+    this.raycaster.setFromCamera(new Vector2(0, 0), camera);
+    const start = this.rig.focus;
+    const ahead = this.rig.direction();
+    const at = new Vector3(start.x, 0, start.z).addScaledVector(ahead.setY(0).normalize(), PLACE_AHEAD_M);
+    // What stands there already carries it.
+    this.raycaster.set(new Vector3(at.x, start.y + 30, at.z), new Vector3(0, -1, 0));
+    const floor = this.batches.surface(this.raycaster)?.y ?? 0;
+    return [at.x, Math.max(0, floor) + height / 2, at.z].map((v) => Math.round(v * 1000) / 1000) as [number, number, number];
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.frameRequest);
+    this.core = null;
+    this.selection.dispose();
+    this.batches.dispose();
+    this.stage.dispose();
+  }
+
+  private readonly frame = (now: number): void => {
+    this.frameRequest = requestAnimationFrame(this.frame);
+    const seconds = Math.min(0.1, (now - this.lastMs) / 1000);
+    this.lastMs = now;
+    if (this.core) this.update(this.core);
+    this.steer(seconds);
+    this.rig.place(this.stage.camera);
+    this.stage.camera.updateMatrixWorld();
+    if (this.columns && this.table) this.decorate(this.table);
+    this.stage.draw(this.rig.focus);
+    this.handler.frame();
+  };
+
+  private update(core: ClientCore): void {
+    core.render();
+    const version = core.structureVersion;
+    const columns = (this.columns = core.columns());
+    if (this.table?.version === version) return this.batches.upload(columns);
+    const table = core.table();
+    // Reading the table may have grown the core's memory and with it moved the columns.
+    this.columns = core.columns();
+    this.table = table;
+    this.batches.shadows = this.stage.quality === 'high' && this.columns.ids.length <= SHADOW_ROWS_MAX;
+    this.batches.rebuild(table, this.columns);
+    this.lights.set(table.lights);
+    this.stage.dimFor(this.lights.any);
+    this.labels.set(table.labels);
+    this.fitSelection();
+  }
+
+  private steer(seconds: number): void {
+    const input = this.controls.sample();
+    const avatar = this.table?.avatars.find(({ player }) => player === this.player);
+    if (avatar && this.columns) this.rig.follow(new Vector3().setFromMatrixPosition(this.at(avatar.row)));
+    else this.rig.fly(input.strafe, input.forward, (input.buttons & 1) - ((input.buttons >> 1) & 1), seconds);
+  }
+
+  private decorate(table: Table): void {
+    const own = table.avatars.find(({ player }) => player === this.player);
+    this.batches.hide(this.rig.firstPerson && own ? own.row : null);
+    this.lights.place((row) => this.at(row));
+    this.labels.place(this.stage.camera, (row) => this.at(row), own?.id ?? null);
+    const row = this.selected === null ? undefined : this.batches.row(this.selected);
+    if (row !== undefined) this.selection.place(this.at(row));
+  }
+
+  private fitSelection(): void {
+    const row = this.selected === null ? undefined : this.batches.row(this.selected);
+    if (row === undefined) {
+      this.selection.hide();
+      if (this.selected !== null && this.table) {
+        this.selected = null;
+        this.handler.deselected();
+      }
+      return;
+    }
+    const batch = this.table?.batches.find(({ start, count }) => row >= start && row < start + count);
+    this.selection.show(batch?.shape ?? 'box', this.movable);
+  }
+
+  private at(row: number): Matrix4 {
+    return this.matrix.fromArray(this.columns!.matrices, row * 16);
+  }
+
+  private aim(x: number, y: number): void {
+    const { clientWidth, clientHeight } = this.stage.renderer.domElement;
+    this.raycaster.setFromCamera(new Vector2((x / clientWidth) * 2 - 1, 1 - (y / clientHeight) * 2), this.stage.camera);
+  }
+}
