@@ -1,1 +1,43 @@
-//! One world: App, phases, one file per feature; tick(input) -> output.
+//! One world: `tick(input) -> output`.
+//!
+//! A [`Sim`] holds one bevy world with its features, each a file of its own. It reads no clock, does no I/O and iterates
+//! in order: the same scene, seed and inputs give the same states, on every machine. Who sends what when is the
+//! runtime's business. Start with [`sim`], then [`ingress`](self) and one feature, e.g. `lifetime`.
+
+pub mod limits;
+
+pub mod input;
+pub mod output;
+pub mod quotas;
+pub mod scene_info;
+pub mod step;
+
+pub mod sim;
+
+pub mod players;
+
+mod entities;
+mod ingress;
+mod operations;
+
+mod avatar;
+mod hierarchy;
+mod lifetime;
+mod motion;
+pub mod physics;
+
+mod state_hash;
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub mod fault;
+
+pub use input::{Command, TickInput};
+pub use output::{Chat, OpDone, OpResult, TickOutput, WorldEvent};
+pub use players::{Player, Players};
+pub use quotas::Quotas;
+pub use scene_info::SceneInfo;
+pub use sim::{Sim, SimError};
+pub use step::{SimConfig, Step};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! The rules of client operations: who may do what to which entity, and what the values may be.
+//!
+//! Every rule is checked before anything is touched: what is refused changes nothing.
+
+use std::sync::Arc;
+
+use bevy_ecs::world::World;
+use hd1_core::{NetId, PlayerId, Role};
+use hd1_protocol::Operation;
+use hd1_protocol::limits::{CHAT_BYTES_MAX, OPERATION_COMPONENTS_MAX};
+use hd1_protocol::message::{Components, OpError, OpErrorCode};
+use hd1_scenes::{Refusal, Schemas, parse_component, patch_component};
+use hd1_schema::{ComponentId, FieldKind, Record, Value};
+use hd1_world::components::*;
+use hd1_world::described::Described;
+use hd1_world::{Catalogue, ComponentEntry, NetIndex, entity_of};
+
+use crate::output::{Chat, OpDone, TickOutput};
+use crate::players::Players;
+use crate::scene_info::SceneInfo;
+use crate::sim::Config;
+use crate::{entities, hierarchy};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// The control plane.
+    Admin,
+    /// A participant.
+    Player(PlayerId, Role),
+}
+
+/// Components that only the server writes, whoever asks.
+const SERVER_ONLY: [ComponentId; 3] = [Owner::ID, Avatar::ID, CameraView::ID];
+/// What a player may change on an avatar: how it looks, not where it is.
+const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, Light::ID];
+
+/// Does it, or says why not.
+pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<OpDone, OpError> {
+    if let Actor::Player(_, Role::Viewer) = actor {
+        return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
+    }
+    match op {
+        Operation::Spawn { components } => spawn(world, actor, components),
+        Operation::Update { entity, components } => update(world, actor, *entity, components),
+        Operation::Despawn { entity } => despawn(world, actor, *entity),
+        Operation::Chat { text } => chat(world, actor, text),
+        Operation::View { position, rotation } => view(world, actor, *position, *rotation),
+    }
+}
+
+/// A refusal without a place.
+pub(crate) fn refuse(code: OpErrorCode, message: impl Into<String>) -> OpError {
+    OpError { code, message: message.into(), path: None }
+}
+
+fn invalid(refusal: Refusal) -> OpError {
+    OpError { code: OpErrorCode::Invalid, message: refusal.to_string(), path: Some(refusal.path) }
+}
+
+fn spawn(world: &mut World, actor: Actor, components: &Components) -> Result<OpDone, OpError> {
+    let quotas = world.resource::<Config>().0.quotas;
+    if world.resource::<NetIndex>().len() >= quotas.entities_per_world as usize {
+        let message = format!("the world has its {} entities; remove some first", quotas.entities_per_world);
+        return Err(refuse(OpErrorCode::QuotaExceeded, message));
+    }
+    if let Actor::Player(player, _) = actor {
+        let owned = world.resource::<Players>().owned.get(&player).copied().unwrap_or(0);
+        if owned >= quotas.entities_per_player {
+            let message = format!("you own your {} entities; remove some first", quotas.entities_per_player);
+            return Err(refuse(OpErrorCode::QuotaExceeded, message));
+        }
+    }
+    let changes = parse_changes(world, actor, None, components)?;
+    let parts: Vec<_> = changes.into_iter().filter_map(|(entry, record)| Some((entry.id(), record?))).collect();
+    let owner = match actor {
+        Actor::Player(player, _) => Some(player),
+        Actor::Admin => None,
+    };
+    Ok(OpDone { entity: Some(entities::spawn(world, &parts, owner)) })
+}
+
+fn update(world: &mut World, actor: Actor, id: NetId, components: &Components) -> Result<OpDone, OpError> {
+    let entity = may_change(world, actor, id)?;
+    let changes = parse_changes(world, actor, Some(id), components)?;
+    let mut entity = world.entity_mut(entity);
+    for (entry, record) in changes {
+        match record {
+            Some(record) => entry.insert(&mut entity, &record),
+            None => entry.remove(&mut entity),
+        }
+    }
+    Ok(OpDone { entity: Some(id) })
+}
+
+fn despawn(world: &mut World, actor: Actor, id: NetId) -> Result<OpDone, OpError> {
+    let entity = may_change(world, actor, id)?;
+    if world.get::<Avatar>(entity).is_some() {
+        return Err(refuse(OpErrorCode::Denied, "an avatar goes when its player leaves; kick the player instead"));
+    }
+    entities::despawn(world, id);
+    Ok(OpDone { entity: Some(id) })
+}
+
+fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > CHAT_BYTES_MAX {
+        return Err(invalid(Refusal::new("text", format!("must be 1 to {CHAT_BYTES_MAX} bytes, has {}", text.len()))));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(invalid(Refusal::new("text", "must have no control characters")));
+    }
+    let (player, name) = match actor {
+        Actor::Admin => (PlayerId(0), "server".to_owned()),
+        Actor::Player(player, _) => {
+            (player, world.resource::<Players>().here.get(&player).map(|p| p.name.clone()).unwrap_or_default())
+        }
+    };
+    world.resource_mut::<TickOutput>().chats.push(Chat { player, name, text: text.to_owned() });
+    Ok(OpDone::default())
+}
+
+fn view(world: &mut World, actor: Actor, position: [f32; 3], rotation: [f32; 4]) -> Result<OpDone, OpError> {
+    let avatar = match actor {
+        Actor::Player(player, _) => world.resource::<Players>().here.get(&player).and_then(|p| p.avatar),
+        Actor::Admin => None,
+    };
+    let Some((id, entity)) = avatar.and_then(|id| Some((id, entity_of(world, id)?))) else {
+        return Err(refuse(OpErrorCode::Denied, "only a player with an avatar has a camera"));
+    };
+    let schema = CameraView::schema();
+    let values = serde_json::json!({ "position": position, "rotation": rotation });
+    let record = schema.parse_json(&values, "view").map_err(invalid)?;
+    let next = CameraView::from_record(&record);
+    let mut entity = world.entity_mut(entity);
+    if entity.get::<CameraView>() != Some(&next) {
+        entity.insert(next);
+    }
+    Ok(OpDone { entity: Some(id) })
+}
+
+/// The bevy entity, where the actor may change it.
+fn may_change(world: &World, actor: Actor, id: NetId) -> Result<bevy_ecs::entity::Entity, OpError> {
+    let Some(entity) = entity_of(world, id) else {
+        return Err(refuse(OpErrorCode::NotFound, format!("no entity {id}")));
+    };
+    let Actor::Player(player, role) = actor else { return Ok(entity) };
+    let owner = world.get::<Owner>(entity).map(|owner| owner.player);
+    match owner {
+        _ if role >= Role::Moderator => Ok(entity),
+        Some(owner) if owner == player => Ok(entity),
+        Some(owner) => Err(refuse(OpErrorCode::Denied, format!("entity {id} belongs to player {owner}"))),
+        None => Err(refuse(OpErrorCode::Denied, format!("entity {id} belongs to the world; ask a moderator"))),
+    }
+}
+
+type Changes = Vec<(ComponentEntry, Option<Record>)>;
+
+/// Reads and checks every component; `entity` is the one being updated.
+fn parse_changes(world: &World, actor: Actor, id: Option<NetId>, components: &Components) -> Result<Changes, OpError> {
+    if components.len() > OPERATION_COMPONENTS_MAX {
+        let reason = format!("must name at most {OPERATION_COMPONENTS_MAX} components, names {}", components.len());
+        return Err(invalid(Refusal::new("components", reason)));
+    }
+    let catalogue = world.resource::<Catalogue>();
+    let entity = id.and_then(|id| entity_of(world, id)).map(|entity| world.entity(entity));
+    let mut changes = Vec::with_capacity(components.len());
+    for (name, json) in components {
+        let path = format!("components.{name}");
+        let Some(entry) = catalogue.by_name(name) else {
+            let known = Schemas::of(catalogue.entries().iter().map(|entry| Arc::clone(&entry.schema)));
+            return Err(known.named(name, &path).map_or_else(invalid, |_| refuse(OpErrorCode::Invalid, path)));
+        };
+        check_writable(actor, entry, entity.is_some_and(|e| e.contains::<Avatar>()), &path)?;
+        if json.is_null() {
+            if entry.id() == Transform::ID || id.is_none() {
+                return Err(invalid(Refusal::new(path, "cannot be null here; every entity has a Transform")));
+            }
+            changes.push((entry.clone(), None));
+            continue;
+        }
+        let record = match entity.and_then(|entity| entry.read(entity)) {
+            None => parse_component(&entry.schema, json, &path).map_err(invalid)?,
+            Some(mut record) => {
+                patch_component(&entry.schema, &mut record, json, &path).map_err(invalid)?;
+                record
+            }
+        };
+        check_references(world, actor, id, entry, &record, &path)?;
+        changes.push((entry.clone(), Some(record)));
+    }
+    changes.sort_by_key(|(entry, _)| entry.id());
+    check_together(world, entity.map(|e| (e.contains::<RigidBody>(), e.contains::<Parent>())), &changes)?;
+    Ok(changes)
+}
+
+fn check_writable(actor: Actor, entry: &ComponentEntry, avatar: bool, path: &str) -> Result<(), OpError> {
+    let denied = |message: &str| {
+        Err(OpError { code: OpErrorCode::Denied, message: format!("{path}: {message}"), path: Some(path.to_owned()) })
+    };
+    if SERVER_ONLY.contains(&entry.id()) {
+        return denied("only the server writes it");
+    }
+    let Actor::Player(_, role) = actor else { return Ok(()) };
+    if !entry.schema.client_writable {
+        return denied("clients do not write it");
+    }
+    if avatar && role < Role::Moderator && !AVATAR_LOOKS.contains(&entry.id()) {
+        return denied("an avatar is moved by input; only its looks can be set");
+    }
+    Ok(())
+}
+
+/// References lead to entities that exist; parents are one's own or the world's and make no circle.
+fn check_references(
+    world: &World,
+    actor: Actor,
+    id: Option<NetId>,
+    entry: &ComponentEntry,
+    record: &Record,
+    path: &str,
+) -> Result<(), OpError> {
+    for (field, value) in entry.schema.fields.iter().zip(record) {
+        let (FieldKind::Entity, Value::Entity(target)) = (&field.kind, value) else { continue };
+        let (target, at) = (NetId(*target), format!("{path}.{}", field.name));
+        if target == NetId::NONE {
+            continue;
+        }
+        let Some(found) = entity_of(world, target) else {
+            let message = format!("{at}: no entity {target}");
+            return Err(OpError { code: OpErrorCode::NotFound, message, path: Some(at) });
+        };
+        if entry.id() != Parent::ID {
+            continue;
+        }
+        if world.get::<Owner>(found).is_some() {
+            may_change(world, actor, target)?;
+        }
+        if hierarchy::makes_circle(world, id, target) {
+            return Err(invalid(Refusal::new(at, "makes a circle or too deep a tree; choose another parent")));
+        }
+    }
+    Ok(())
+}
+
+/// Bodies need physics, and a body has no parent.
+fn check_together(world: &World, before: Option<(bool, bool)>, changes: &Changes) -> Result<(), OpError> {
+    let (mut body, mut parent) = before.unwrap_or_default();
+    let physics = world.resource::<SceneInfo>().settings.gravity.is_some();
+    for (entry, record) in changes {
+        let path = || format!("components.{}", entry.schema.name);
+        if [RigidBody::ID, Collider::ID].contains(&entry.id()) && record.is_some() && !physics {
+            return Err(invalid(Refusal::new(path(), "this world has no physics; move it by Motion instead")));
+        }
+        match entry.id() {
+            RigidBody::ID => body = record.is_some(),
+            Parent::ID => parent = record.is_some(),
+            _ => {}
+        }
+    }
+    if body && parent {
+        return Err(invalid(Refusal::new("components", "an entity has a RigidBody or a Parent, not both")));
+    }
+    Ok(())
+}

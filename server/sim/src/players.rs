@@ -1,0 +1,116 @@
+//! Who is in the world: joining, leaving, and what each is asking for.
+
+use std::collections::BTreeMap;
+
+use bevy_ecs::resource::Resource;
+use bevy_ecs::world::World;
+use hd1_core::{ClientType, NetId, PlayerId, Role};
+use hd1_protocol::InputSample;
+use hd1_protocol::limits::NAME_BYTES_MAX;
+use hd1_protocol::message::Participant;
+use hd1_world::movement::Intent;
+use serde::{Deserialize, Serialize};
+
+use crate::output::{TickOutput, WorldEvent};
+use crate::quotas::Bucket;
+use crate::{avatar, entities};
+
+/// Everyone who is here, and how many entities each player owns, here or not.
+#[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Players {
+    /// By number.
+    pub here: BTreeMap<PlayerId, Player>,
+    /// Entities by owner; reckoned anew from a snapshot's entities.
+    #[serde(skip)]
+    pub owned: BTreeMap<PlayerId, u32>,
+}
+
+/// Someone who is here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Player {
+    /// Shown name.
+    pub name: String,
+    /// Rights.
+    pub role: Role,
+    /// Kind of program.
+    pub client: ClientType,
+    /// The avatar, unless a viewer.
+    pub avatar: Option<NetId>,
+    /// The newest input's number.
+    pub input_seq: u32,
+    /// What it asked for.
+    #[serde(with = "IntentForm")]
+    pub intent: Intent,
+    /// Operations left.
+    pub bucket: Bucket,
+}
+
+/// How an intent is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Intent")]
+struct IntentForm {
+    strafe: f32,
+    forward: f32,
+    yaw: f32,
+    pitch: f32,
+    buttons: u16,
+}
+
+/// Someone is here now, or again.
+pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, client: ClientType) {
+    let name = shown_name(name);
+    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket));
+    let (kept, bucket) = before.unwrap_or_default();
+    if role == Role::Viewer
+        && let Some(avatar) = kept
+    {
+        entities::despawn(world, avatar);
+    }
+    let avatar = match kept {
+        _ if role == Role::Viewer => None,
+        Some(avatar) => Some(avatar),
+        None => Some(avatar::spawn(world, id, &name)),
+    };
+    let player = Player { name: name.clone(), role, client, avatar, input_seq: 0, intent: Intent::default(), bucket };
+    world.resource_mut::<Players>().here.insert(id, player);
+    let mut output = world.resource_mut::<TickOutput>();
+    if let Some(avatar) = avatar {
+        output.avatars.push((id, avatar));
+    }
+    output.events.push(WorldEvent::Joined(Participant { player: id, name, role, client }));
+}
+
+/// Someone is gone.
+pub(crate) fn leave(world: &mut World, id: PlayerId) {
+    let Some(player) = world.resource_mut::<Players>().here.remove(&id) else { return };
+    if let Some(avatar) = player.avatar {
+        entities::despawn(world, avatar);
+    }
+    world.resource_mut::<TickOutput>().events.push(WorldEvent::Left { player: id });
+}
+
+/// A newer sample replaces the older; those out of order are dropped.
+pub(crate) fn input(world: &mut World, id: PlayerId, sample: InputSample) {
+    let mut players = world.resource_mut::<Players>();
+    let Some(player) = players.here.get_mut(&id).filter(|player| sample.seq > player.input_seq) else { return };
+    let InputSample { seq, strafe, forward, yaw, pitch, buttons } = sample;
+    player.input_seq = seq;
+    player.intent = Intent { strafe, forward, yaw, pitch, buttons }.sane();
+    let mut output = world.resource_mut::<TickOutput>();
+    match output.input_acks.iter_mut().find(|(player, _)| *player == id) {
+        Some((_, newest)) => *newest = seq,
+        None => output.input_acks.push((id, seq)),
+    }
+}
+
+/// A name without control characters, cut to what the protocol carries.
+fn shown_name(name: &str) -> String {
+    let mut shown = String::new();
+    for c in name.chars().filter(|c| !c.is_control()) {
+        if shown.len() + c.len_utf8() > NAME_BYTES_MAX {
+            break;
+        }
+        shown.push(c);
+    }
+    shown
+}
