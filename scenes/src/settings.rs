@@ -154,8 +154,9 @@ impl Settings {
         Ok(Settings { gravity, movement, bounds, spawn_points, avatar, background, fog })
     }
 
-    /// The JSON form: what [`Settings::parse`] reads.
-    pub(crate) fn to_json(&self, schemas: &Schemas) -> Json {
+    /// The JSON form: what a scene file says.
+    #[must_use]
+    pub fn to_json(&self, schemas: &Schemas) -> Json {
         let avatar = self.avatar.iter().filter_map(|(id, record)| {
             let schema = schemas.iter().find(|schema| schema.id == *id)?;
             Some((schema.name.clone(), schema.to_json(record)))

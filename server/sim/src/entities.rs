@@ -22,6 +22,11 @@ pub(crate) fn spawn_as(world: &mut World, id: NetId, components: &[(ComponentId,
     fill(world, entity, components, None);
 }
 
+/// Makes an entity with nothing but an id, for a snapshot to fill.
+pub(crate) fn place(world: &mut World, id: NetId) {
+    world.spawn(Networked(id));
+}
+
 fn fill(world: &mut World, entity: Entity, components: &[(ComponentId, Record)], owner: Option<PlayerId>) {
     let catalogue = world.resource::<Catalogue>().clone();
     let mut entity = world.entity_mut(entity);

@@ -28,6 +28,11 @@ pub mod physics;
 
 mod state_hash;
 
+pub mod snapshot;
+
+mod export;
+pub mod view;
+
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod fault;
 
@@ -37,7 +42,9 @@ pub use players::{Player, Players};
 pub use quotas::Quotas;
 pub use scene_info::SceneInfo;
 pub use sim::{Sim, SimError};
+pub use snapshot::SnapshotError;
 pub use step::{SimConfig, Step};
+pub use view::{EntityKey, EntityPage, EntityQuery};
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bevy_ecs::query::Without;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use hd1_core::{ClientType, NetId, PlayerId, Role};
 use hd1_protocol::InputSample;
 use hd1_protocol::limits::NAME_BYTES_MAX;
 use hd1_protocol::message::Participant;
+use hd1_world::components::{Avatar, Owner};
 use hd1_world::movement::Intent;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,16 @@ pub(crate) fn input(world: &mut World, id: PlayerId, sample: InputSample) {
         Some((_, newest)) => *newest = seq,
         None => output.input_acks.push((id, seq)),
     }
+}
+
+/// Counts afresh who owns how much.
+pub(crate) fn count_owned(world: &mut World) {
+    let mut owned = BTreeMap::new();
+    let mut owners = world.query_filtered::<&Owner, Without<Avatar>>();
+    for owner in owners.iter(world) {
+        *owned.entry(owner.player).or_default() += 1;
+    }
+    world.resource_mut::<Players>().owned = owned;
 }
 
 /// A name without control characters, cut to what the protocol carries.
