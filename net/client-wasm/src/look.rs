@@ -146,7 +146,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn look(&self, entity: &Entity) -> Look {
         let material = fields(entity, self.material);
         let material = material.as_ref();
-        let number = |name, otherwise| material.map_or(otherwise, |m| m.number(name, otherwise));
+        // Rounded, so that a value that was sent and the same by default share a draw call.
+        let number =
+            |name, otherwise| (material.map_or(otherwise, |m| m.number(name, otherwise)) * 1_000.0).round() / 1_000.0;
         let colour = |name, otherwise| linear(material.map_or(otherwise, |m| m.triple(name, otherwise)));
         let (shape, size) = fields(entity, self.geometry).map_or((Shape::None, [1.0; 3]), |g| form(&g));
         Look {

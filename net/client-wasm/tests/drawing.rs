@@ -1,0 +1,185 @@
+//! What is drawn of a mirror, by the real catalogue: the page's only source of shapes, colours and places.
+
+use hd1_client_wasm::drawing::Drawing;
+use hd1_core::{NetId, Tick};
+use hd1_protocol::{
+    Mirror,
+    shapes::Shapes,
+    state::{self, StateHeader, StateWriter},
+    structure::{StructureOp, encode_batch, encode_snapshot},
+};
+use hd1_schema::{ComponentId, Row};
+use serde_json::{Value, json};
+
+const PERIOD_US: f64 = 50_000.0;
+
+/// A mirror and the server's side of it.
+struct Scene {
+    shapes: Shapes,
+    mirror: Mirror,
+    seq: u64,
+}
+
+impl Scene {
+    fn new(entities: &[(u32, Value)]) -> Self {
+        let shapes = Shapes::new(hd1_world::builtin_schemas());
+        let mirror = Mirror::new(hd1_world::builtin_schemas()).keeping_ticks(16);
+        let mut scene = Scene { shapes, mirror, seq: 0 };
+        let spawns: Vec<_> = entities.iter().map(|(id, components)| scene.spawn(*id, components)).collect();
+        for chunk in encode_snapshot(&scene.shapes, Tick(10), 0, &spawns).unwrap() {
+            scene.mirror.apply_snapshot_chunk(&chunk).unwrap();
+        }
+        scene
+    }
+
+    fn row(&self, component: &str, json: &Value) -> (ComponentId, Row) {
+        let schema = self.shapes.by_name(component).unwrap();
+        (schema.id, schema.quantise(&schema.parse_json(json, component).unwrap()))
+    }
+
+    fn spawn(&self, id: u32, components: &Value) -> StructureOp {
+        let rows = components.as_object().unwrap().iter().map(|(name, json)| self.row(name, json));
+        let mut components: Vec<_> = rows.collect();
+        components.sort_by_key(|(id, _)| *id);
+        StructureOp::Spawn { entity: NetId(id), components }
+    }
+
+    fn structure(&mut self, tick: u64, op: StructureOp) {
+        self.seq += 1;
+        let frame = encode_batch(&self.shapes, Tick(tick), self.seq, &[op]).unwrap();
+        self.mirror.apply_structure(&frame).unwrap();
+    }
+
+    /// Moves an entity, or with `None` says that nothing moved.
+    fn tick(&mut self, tick: u64, moved: Option<(u32, [f32; 3])>) {
+        let mut writer = StateWriter::default();
+        if let Some((id, position)) = moved {
+            let (component, row) = self.row("Transform", &json!({ "position": position }));
+            writer.push(NetId(id), component, None, &row.lanes);
+        }
+        let header = StateHeader {
+            input_ack: 0,
+            tick: Tick(tick),
+            base: self.mirror.acked(),
+            structure_seq: self.seq,
+            index: 0,
+            count: 1,
+            hash: None,
+        };
+        for body in writer.finish(header) {
+            self.mirror.apply_state(&state::frame(0, &body)).unwrap();
+        }
+    }
+}
+
+fn position(drawing: &Drawing, id: u32) -> [f32; 3] {
+    let row = drawing.ids().iter().position(|other| *other == id).unwrap();
+    let m = &drawing.matrices()[row * 16..row * 16 + 16];
+    [m[12], m[13], m[14]]
+}
+
+fn near(a: [f32; 3], b: [f32; 3]) {
+    assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.002), "{a:?} is not {b:?}");
+}
+
+#[test]
+fn entities_are_grouped_by_what_a_draw_call_shares() {
+    let scene = Scene::new(&[
+        (
+            1,
+            json!({ "Transform": {}, "Geometry": { "shape": "sphere", "radius": 2.0 }, "Material": { "color": "#ff0000" } }),
+        ),
+        (2, json!({ "Transform": {}, "Geometry": { "size": [1, 2, 3] }, "Material": { "color": "#00ff00" } })),
+        (3, json!({ "Transform": {}, "Geometry": {}, "Material": { "color": "#0000ff" } })),
+        (4, json!({ "Transform": {}, "Geometry": {}, "Material": { "opacity": 0.5 } })),
+        (5, json!({ "Transform": {}, "Label": { "text": "here" } })),
+        (6, json!({ "Transform": {}, "Geometry": {}, "Avatar": { "player": 3 }, "Name": { "text": "Ada" } })),
+    ]);
+    let mut drawing = Drawing::default();
+    assert_eq!(drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US), 6);
+    let table: Value = serde_json::from_str(drawing.table_json()).unwrap();
+
+    let batches: Vec<_> = table["batches"].as_array().unwrap().iter().map(|b| (&b["shape"], &b["count"])).collect();
+    let shapes = [json!("box"), json!("box"), json!("sphere"), json!("none")];
+    assert_eq!(batches.iter().map(|(shape, _)| (*shape).clone()).collect::<Vec<_>>(), shapes, "{table}");
+    assert_eq!(table["avatars"][0]["player"], 3);
+    let texts: Vec<_> = table["labels"].as_array().unwrap().iter().map(|label| &label["text"]).collect();
+    assert!(texts.contains(&&json!("here")) && texts.contains(&&json!("Ada")), "{table}");
+
+    let row = drawing.ids().iter().position(|id| *id == 2).unwrap();
+    let m = &drawing.matrices()[row * 16..];
+    assert_eq!([m[0], m[5], m[10]], [1.0, 2.0, 3.0], "the size is in the matrix");
+    assert_eq!(&drawing.colours()[row * 3..row * 3 + 3], [0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn what_moves_glides_and_what_rests_is_left_alone() {
+    let mut scene = Scene::new(&[
+        (1, json!({ "Transform": {}, "Geometry": {} })),
+        (2, json!({ "Transform": { "position": [0, 0, 7] }, "Geometry": { "shape": "sphere" } })),
+    ]);
+    let mut drawing = Drawing::default();
+    drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+    assert_eq!(drawing.moved(), [1, 1]);
+    scene.tick(11, Some((1, [2.0, 0.0, 0.0])));
+
+    drawing.render(&scene.mirror, 25_000, Some(10.5), PERIOD_US);
+    near(position(&drawing, 1), [1.0, 0.0, 0.0]);
+    near(position(&drawing, 2), [0.0, 0.0, 7.0]);
+    assert_eq!(drawing.moved(), [1, 0], "boxes moved, spheres did not");
+
+    drawing.render(&scene.mirror, 75_000, Some(11.5), PERIOD_US);
+    near(position(&drawing, 1), [2.0, 0.0, 0.0]);
+    drawing.render(&scene.mirror, 100_000, Some(12.0), PERIOD_US);
+    assert_eq!(drawing.moved(), [0, 0]);
+}
+
+#[test]
+fn the_drawn_moment_never_jerks_and_jumps_only_when_far_off() {
+    let mut scene = Scene::new(&[(1, json!({ "Transform": {}, "Geometry": {} }))]);
+    for tick in 11..=20 {
+        scene.tick(tick, Some((1, [(tick - 10) as f32, 0.0, 0.0])));
+    }
+    let mut drawing = Drawing::default();
+    let mut at = |now: u64, target: f64| {
+        drawing.render(&scene.mirror, now, Some(target), PERIOD_US);
+        position(&drawing, 1)[0]
+    };
+    near([at(0, 12.0), 0.0, 0.0], [2.0, 0.0, 0.0]);
+    // The clock corrects itself by half a tick: a tenth of the passed time is made up per frame.
+    near([at(50_000, 13.5), 0.0, 0.0], [3.1, 0.0, 0.0]);
+    near([at(100_000, 20.0), 0.0, 0.0], [10.0, 0.0, 0.0]);
+}
+
+#[test]
+fn children_stand_where_their_parents_put_them() {
+    let scene = Scene::new(&[
+        (1, json!({ "Transform": { "position": [10, 0, 0], "scale": [2, 2, 2] }, "Geometry": { "size": [9, 9, 9] } })),
+        (2, json!({ "Transform": { "position": [1, 1, 0] }, "Geometry": {}, "Parent": { "entity": 1 } })),
+        // A loop, which no server makes, ends all the same.
+        (3, json!({ "Transform": {}, "Geometry": {}, "Parent": { "entity": 3 } })),
+    ]);
+    let mut drawing = Drawing::default();
+    drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+    near(position(&drawing, 2), [12.0, 2.0, 0.0]);
+}
+
+#[test]
+fn the_version_counts_what_one_can_see() {
+    let mut scene = Scene::new(&[(1, json!({ "Transform": {}, "Geometry": {}, "Name": { "text": "a" } }))]);
+    let mut drawing = Drawing::default();
+    let mut version = |scene: &Scene| {
+        drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+        drawing.version()
+    };
+    assert_eq!(version(&scene), 1);
+    let (component, row) = scene.row("Name", &json!({ "text": "b" }));
+    scene.structure(11, StructureOp::Set { entity: NetId(1), component, row });
+    assert_eq!(version(&scene), 1, "a name that is not shown");
+    let (component, row) = scene.row("Material", &json!({ "color": "#123456" }));
+    scene.structure(12, StructureOp::Set { entity: NetId(1), component, row });
+    assert_eq!(version(&scene), 2);
+    scene.structure(13, StructureOp::Despawn { entity: NetId(1) });
+    assert_eq!(version(&scene), 3);
+    assert!(drawing.ids().is_empty());
+}
