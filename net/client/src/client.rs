@@ -1,0 +1,442 @@
+//! A client: one connection after another to the same session, seen as one.
+
+use std::{collections::VecDeque, future::pending, pin::Pin, time::Duration};
+
+use hd1_core::{ClientType, NetId};
+use hd1_protocol::{
+    CloseCode, InputSample, Operation, PROTOCOL_VERSION,
+    message::{Hello, OpError, Welcome},
+    mirror::{Mirror, SampledTransform},
+};
+use hd1_session::{ClientConfig, ClientConnection, Closing, ServerClock, ServerEvent, Transmit};
+use hd1_transport::{Conditions, ConnectError, Connector, Link, LinkEnd, LinkEvent};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::{
+    Endpoint, limits,
+    stats::{Arrivals, ClientStats},
+};
+
+/// How a client enters.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// By which right; good once and for a minute.
+    pub ticket: String,
+    /// What kind of program it says it is.
+    pub client_type: ClientType,
+    /// Ticks of history kept for [`Client::sample`]; 0 where nothing is drawn.
+    pub keep_ticks: u64,
+    /// Does the mirror collect changes for [`Mirror::take_changes`]?
+    pub record_changes: bool,
+    /// A simulated network in front of the real one.
+    pub conditions: Option<Conditions>,
+    /// Does it come back by itself after a lost connection?
+    pub reconnect: bool,
+}
+
+impl ClientOptions {
+    /// A desktop client that draws and comes back.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, ticket: impl Into<String>) -> Self {
+        ClientOptions {
+            endpoint,
+            ticket: ticket.into(),
+            client_type: ClientType::Desktop,
+            keep_ticks: limits::KEEP_TICKS,
+            record_changes: false,
+            conditions: None,
+            reconnect: true,
+        }
+    }
+}
+
+/// Why a client is not, or no longer, in its session.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No link came to be.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The session was closed to it.
+    #[error(transparent)]
+    Closed(#[from] Closing),
+    /// Too much waits already, or nothing can be asked for at this moment.
+    #[error("operation not sent: the client is not connected, or too many await their result")]
+    NotSent,
+    /// No result came.
+    #[error("no result of the operation within {} s", limits::OP_TIMEOUT.as_secs())]
+    NoResult,
+    /// The server refused the operation.
+    #[error("operation refused: {0}")]
+    Refused(#[from] OpError),
+}
+
+/// What [`Client::next`] tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// From the server; a `Closed` among them is not the end where the client comes back.
+    Server(ServerEvent),
+    /// The connection is gone; an attempt to come back begins after a wait.
+    Reconnecting {
+        /// Counted from 1.
+        attempt: u32,
+        /// The wait.
+        wait: Duration,
+    },
+}
+
+type Dialing = Pin<Box<dyn Future<Output = Result<Link, ConnectError>> + Send>>;
+
+enum Road {
+    Linked(Box<Link>),
+    Dialing(Dialing),
+    Over,
+}
+
+/// See the module's words.
+pub struct Client {
+    options: ClientOptions,
+    connector: Connector,
+    road: Road,
+    connection: ClientConnection,
+    /// What the next connection begins with.
+    resumption: Option<ClientConfig>,
+    attempt: u32,
+    started: Instant,
+    timer: Pin<Box<Sleep>>,
+    kept: VecDeque<Event>,
+    arrivals: Arrivals,
+    stats: ClientStats,
+    /// Sums over the connections before this one.
+    before: ClientStats,
+}
+
+impl Client {
+    /// Enters a session: returns once the welcome and the whole join snapshot are here.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`] or [`ClientError::Closed`].
+    pub async fn connect(connector: &Connector, options: ClientOptions) -> Result<Self, ClientError> {
+        let link = options.endpoint.clone().dial(connector.clone(), options.conditions).await?;
+        Self::over(connector, link, options).await
+    }
+
+    /// As [`Client::connect`], over a link that stands already.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`].
+    pub async fn over(connector: &Connector, link: Link, options: ClientOptions) -> Result<Self, ClientError> {
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            client: options.client_type,
+            capabilities: Vec::new(),
+            ticket: Some(options.ticket.clone()),
+            resume: None,
+            catalogue: None,
+        };
+        let config =
+            ClientConfig { hello, known: None, keep_ticks: options.keep_ticks, record_changes: options.record_changes };
+        let started = Instant::now();
+        let mut client = Client {
+            options,
+            connector: connector.clone(),
+            road: Road::Linked(Box::new(link)),
+            connection: ClientConnection::new(0, config),
+            resumption: None,
+            attempt: 0,
+            started,
+            timer: Box::pin(tokio::time::sleep_until(started)),
+            kept: VecDeque::new(),
+            arrivals: Arrivals::default(),
+            stats: ClientStats::default(),
+            before: ClientStats::default(),
+        };
+        loop {
+            match client.next_inner().await? {
+                Event::Server(ServerEvent::Ready { tick }) => {
+                    client.keep(Event::Server(ServerEvent::Ready { tick }));
+                    return Ok(client);
+                }
+                event => client.keep(event),
+            }
+        }
+    }
+
+    /// Drives the connection until something happens. It may be dropped at any await and called again.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`] once the client is out for good.
+    pub async fn next(&mut self) -> Result<Event, ClientError> {
+        if let Some(event) = self.kept.pop_front() {
+            return Ok(event);
+        }
+        self.next_inner().await
+    }
+
+    async fn next_inner(&mut self) -> Result<Event, ClientError> {
+        loop {
+            if let Some(event) = self.connection.poll_event() {
+                self.note(&event);
+                if let ServerEvent::Closed(closing) = &event {
+                    return self.closed(closing.clone()).await.map(|()| Event::Server(event));
+                }
+                return Ok(Event::Server(event));
+            }
+            match &mut self.road {
+                Road::Linked(_) => self.drive().await,
+                Road::Dialing(dialing) => match dialing.await {
+                    Ok(link) => self.begin_again(link),
+                    Err(error) => {
+                        self.road = Road::Over;
+                        self.try_again().ok_or(error)?;
+                    }
+                },
+                Road::Over => return Err(Closing::new(CloseCode::Bye, "the client has left").into()),
+            }
+            if let (Road::Dialing(_), Some(event)) = (&self.road, self.kept.pop_back()) {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Sends what is due, then waits for one thing: a packet, a deadline, or the link's end.
+    async fn drive(&mut self) {
+        let now = self.now_us();
+        let Road::Linked(link) = &mut self.road else { return };
+        while let Some(transmit) = self.connection.poll_transmit(now, link.room()) {
+            match transmit {
+                Transmit::Packet(packet) => link.send(packet),
+                Transmit::Close(closing) => {
+                    if let Road::Linked(link) = std::mem::replace(&mut self.road, Road::Over) {
+                        link.close(closing.code, &closing.reason).await;
+                    }
+                    return;
+                }
+            }
+        }
+        let deadline = self.connection.next_timeout().map(|due| self.started + Duration::from_micros(due));
+        if let Some(deadline) = deadline.filter(|deadline| *deadline != self.timer.deadline()) {
+            self.timer.as_mut().reset(deadline);
+        }
+        let due = async {
+            match deadline {
+                Some(_) => self.timer.as_mut().await,
+                None => pending().await,
+            }
+        };
+        let event = tokio::select! {
+            biased;
+            event = link.next() => Some(event),
+            () = due => None,
+        };
+        let now = self.started.elapsed().as_micros() as u64;
+        match event {
+            Some(Ok(LinkEvent::Packet(packet))) => self.connection.handle_packet(now, &packet),
+            Some(Ok(LinkEvent::Room)) => {}
+            Some(Err(end)) => {
+                self.connection.handle_link_closed(closing_of(end));
+                self.road = Road::Over;
+            }
+            None => self.connection.handle_timeout(now),
+        }
+    }
+
+    async fn closed(&mut self, closing: Closing) -> Result<(), ClientError> {
+        self.resumption = self.connection.resumption().or_else(|| self.resumption.take());
+        // The link is told why before it goes.
+        if let Road::Linked(link) = std::mem::replace(&mut self.road, Road::Over) {
+            link.close(closing.code, &closing.reason).await;
+        }
+        let may_return = self.options.reconnect && closing.code.may_retry() && closing.code != CloseCode::BadResume;
+        if may_return && self.try_again().is_some() { Ok(()) } else { Err(closing.into()) }
+    }
+
+    /// Begins the next attempt; `None` where there is nothing to come back with, or it was tried often enough.
+    fn try_again(&mut self) -> Option<()> {
+        self.resumption.as_ref()?;
+        if self.attempt >= limits::RECONNECT_ATTEMPTS_MAX {
+            return None;
+        }
+        // Clients of one server lose it together: each waits a little differently, by its own number.
+        let player = self.connection.welcome().map_or(0, |welcome| welcome.player.0);
+        let spread = Duration::from_millis(u64::from(player.wrapping_mul(37) % 100));
+        let doubled = limits::RECONNECT_WAIT.saturating_mul(1 << self.attempt.min(16)).min(limits::RECONNECT_WAIT_MAX);
+        let wait = if self.attempt == 0 { spread } else { doubled + spread };
+        self.attempt += 1;
+        self.keep(Event::Reconnecting { attempt: self.attempt, wait });
+        let dial = self.options.endpoint.clone().dial(self.connector.clone(), self.options.conditions);
+        self.road = Road::Dialing(Box::pin(async move {
+            sleep(wait).await;
+            dial.await
+        }));
+        Some(())
+    }
+
+    fn begin_again(&mut self, link: Link) {
+        let Some(config) = self.resumption.clone() else {
+            self.road = Road::Over;
+            return;
+        };
+        self.before = ClientStats { reconnects: self.before.reconnects + 1, ..self.stats() };
+        self.stats = ClientStats::default();
+        self.arrivals.forget();
+        self.connection = ClientConnection::new(self.now_us(), config);
+        self.road = Road::Linked(Box::new(link));
+    }
+
+    fn note(&mut self, event: &ServerEvent) {
+        let now = self.now_us();
+        match event {
+            ServerEvent::Ready { .. } => self.attempt = 0,
+            ServerEvent::Tick(_) => {
+                self.stats.ticks_seen += 1;
+                self.stats.tick_interval_us = self.arrivals.on_tick(now);
+            }
+            ServerEvent::Complete(tick) => {
+                self.stats.ticks_complete += 1;
+                self.stats.staleness_us = self.connection.clock().staleness_us(now, *tick);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for a change and drives the connection until its result is here; other events are kept for
+    /// [`Client::next`]. Returns the entity made or changed.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with the server's reason, or why there is no result.
+    pub async fn op(&mut self, op: Operation) -> Result<Option<NetId>, ClientError> {
+        let wanted = self.send_op(op)?;
+        let result = async {
+            loop {
+                match self.next_inner().await? {
+                    Event::Server(ServerEvent::OpResult { id, result }) if id == wanted => return Ok(result?),
+                    Event::Reconnecting { .. } => return Err(ClientError::NoResult),
+                    event => self.keep(event),
+                }
+            }
+        };
+        timeout(limits::OP_TIMEOUT, result).await.unwrap_or(Err(ClientError::NoResult))
+    }
+
+    /// Asks for a change without waiting: the result comes as an event with the id returned here.
+    ///
+    /// # Errors
+    /// [`ClientError::NotSent`].
+    pub fn send_op(&mut self, op: Operation) -> Result<u32, ClientError> {
+        self.connection.send_op(op).ok_or(ClientError::NotSent)
+    }
+
+    /// Says a line to everyone.
+    ///
+    /// # Errors
+    /// As [`Client::op`].
+    pub async fn chat(&mut self, text: impl Into<String>) -> Result<(), ClientError> {
+        self.op(Operation::Chat { text: text.into() }).await.map(|_| ())
+    }
+
+    /// Sets the player's intent; best once per tick. It leaves with the next [`Client::next`].
+    pub fn set_input(&mut self, sample: InputSample) -> u32 {
+        self.connection.set_input(sample)
+    }
+
+    /// The world as shown.
+    #[must_use]
+    pub fn mirror(&self) -> &Mirror {
+        self.connection.mirror()
+    }
+
+    /// To take the mirror's changes.
+    pub fn mirror_mut(&mut self) -> &mut Mirror {
+        self.connection.mirror_mut()
+    }
+
+    /// Where an entity is to be drawn now, between the ticks around the present less the network's jitter.
+    #[must_use]
+    pub fn sample(&self, entity: NetId) -> Option<SampledTransform> {
+        let moment = self.connection.clock().render_tick(self.now_us())?;
+        self.connection.mirror().sample_transform(entity, moment)
+    }
+
+    /// The server's clock and ticks.
+    #[must_use]
+    pub fn clock(&self) -> &ServerClock {
+        self.connection.clock()
+    }
+
+    /// The newest welcome.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.connection.welcome()
+    }
+
+    /// The newest input that the world has applied.
+    #[must_use]
+    pub fn input_ack(&self) -> u32 {
+        self.connection.input_ack()
+    }
+
+    /// Microseconds since the client was made: the clock of all its figures.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// What it measured.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        let (bytes_in, bytes_out) = self.connection.bytes();
+        let mirror = self.connection.mirror().stats();
+        let clock = self.connection.clock();
+        ClientStats {
+            ticks_seen: self.before.ticks_seen + self.stats.ticks_seen,
+            ticks_complete: self.before.ticks_complete + self.stats.ticks_complete,
+            rtt_us: clock.rtt_us(),
+            rtt_min_us: clock.rtt_min_us(),
+            bytes_in: self.before.bytes_in + bytes_in,
+            bytes_out: self.before.bytes_out + bytes_out,
+            updates: self.before.updates + mirror.updates,
+            checks: self.before.checks + mirror.checks,
+            desyncs: self.before.desyncs + mirror.desyncs,
+            reconnects: self.before.reconnects,
+            ..self.stats
+        }
+    }
+
+    /// Cuts the connection without a word, as a network does; [`Client::next`] then comes back. For tests and tools.
+    pub fn cut(&mut self) {
+        self.connection.handle_link_closed(closing_of(LinkEnd::Lost("cut on purpose".into())));
+        self.road = Road::Over;
+    }
+
+    /// Leaves for good: the avatar goes at once.
+    pub async fn leave(mut self) {
+        self.connection.bye();
+        while matches!(self.road, Road::Linked(_)) {
+            self.drive().await;
+        }
+    }
+
+    fn keep(&mut self, event: Event) {
+        if self.kept.len() < limits::EVENTS_KEPT_MAX {
+            self.kept.push_back(event);
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+fn closing_of(end: LinkEnd) -> Closing {
+    match end {
+        LinkEnd::Closed { code: Some(code), reason } => Closing::new(code, reason),
+        LinkEnd::Violation { code, reason } => Closing::new(code, reason),
+        // A lost link is what a silent one becomes in the end: the client may come back.
+        LinkEnd::Closed { code: None, reason } => Closing::new(CloseCode::Idle, format!("connection closed: {reason}")),
+        LinkEnd::Lost(reason) => Closing::new(CloseCode::Idle, format!("connection lost: {reason}")),
+    }
+}
