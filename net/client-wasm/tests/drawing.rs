@@ -108,7 +108,7 @@ fn entities_are_grouped_by_what_a_draw_call_shares() {
 
     let row = drawing.ids().iter().position(|id| *id == 2).unwrap();
     let m = &drawing.matrices()[row * 16..];
-    assert_eq!([m[0], m[5], m[10]], [1.0, 2.0, 3.0], "the size is in the matrix");
+    near([m[0], m[5], m[10]], [1.0, 2.0, 3.0]);
     assert_eq!(&drawing.colours()[row * 3..row * 3 + 3], [0.0, 1.0, 0.0]);
 }
 

@@ -1,4 +1,5 @@
-// The scene's own lights. A shader is compiled for their number, so there are few of them.
+// The scene's own lights. A shader is compiled for their number, so there are few of them. The first directional one
+// becomes the stage's sun, which alone throws shadows.
 
 import { AmbientLight, DirectionalLight, type Light as ThreeLight, type Matrix4, Object3D, PointLight, Quaternion, SpotLight, Vector3 } from 'three';
 
@@ -13,12 +14,19 @@ export class Lights {
   private readonly turn = new Quaternion();
   private readonly scale = new Vector3();
 
+  /** The light that is the stage's sun. */
+  sun: Light | null = null;
+  /** The light of the sky. */
+  ambient: Light | null = null;
+
   /** Fits the lights to the table. */
   set(lights: Light[]): void {
-    const used = lights.slice(0, LIGHTS_MAX);
-    const key = JSON.stringify(used);
+    const key = JSON.stringify(lights);
     if (key === this.key) return;
     this.key = key;
+    this.sun = lights.find(({ kind }) => kind === 'directional') ?? null;
+    this.ambient = lights.find(({ kind }) => kind === 'ambient') ?? null;
+    const used = lights.filter((light) => light !== this.sun).slice(0, LIGHTS_MAX);
     this.root.clear();
     this.lit = used.map((light) => ({ light: make(light), row: light.row }));
     for (const { light } of this.lit) {
@@ -27,8 +35,11 @@ export class Lights {
     }
   }
 
-  get any(): boolean {
-    return this.lit.length > 0;
+  /** Where the sun shines to: along its own −Z. */
+  sunward(matrix: (row: number) => Matrix4, out: Vector3): Vector3 | null {
+    if (!this.sun) return null;
+    matrix(this.sun.row).decompose(out, this.turn, this.scale);
+    return out.set(0, 0, -1).applyQuaternion(this.turn).normalize();
   }
 
   place(matrix: (row: number) => Matrix4): void {

@@ -15,9 +15,11 @@ import {
   Scene,
   ShaderMaterial,
   SphereGeometry,
-  type Vector3,
+  Vector3,
   WebGLRenderer,
 } from 'three';
+
+import type { Light } from '../core/table';
 
 export type Quality = 'high' | 'low';
 
@@ -26,6 +28,10 @@ const SKY_RIM = new Color('#3d4966');
 const GROUND = new Color('#0a0c11');
 const GRID = new Color('#f0b45b');
 const SUN = 2.2;
+const SUN_COLOUR = '#fff1dc';
+const SUNWARD = new Vector3(-0.47, -0.82, -0.33).normalize();
+/** Overhead the sky is deeper and bluer than at its rim. */
+const ZENITH = new Color(0.42, 0.62, 1);
 const SKY = 0.7;
 /** Frame times, smoothed, between which the resolution is left alone. */
 const SLOW_MS = 26;
@@ -34,11 +40,12 @@ const FAST_MS = 13;
 export class Stage {
   readonly renderer: WebGLRenderer;
   readonly scene = new Scene();
-  readonly camera = new PerspectiveCamera(62, 1, 0.1, 1200);
-  private readonly sun = new DirectionalLight('#fff1dc', SUN);
+  readonly camera = new PerspectiveCamera(62, 1, 0.1, 1500);
+  private readonly sun = new DirectionalLight(SUN_COLOUR, SUN);
   private readonly sky = new HemisphereLight('#c3d0f0', '#4a4238', SKY);
   private readonly grid: Mesh<PlaneGeometry, ShaderMaterial>;
-  private readonly dome: Mesh;
+  private readonly dome: Mesh<SphereGeometry, ShaderMaterial>;
+  private readonly fog = new FogExp2(GROUND, 0.0045);
   private ratio: number;
   private readonly ratioMax: number;
   private frameMs = 16;
@@ -57,7 +64,7 @@ export class Stage {
     this.ratioMax = high ? Math.min(devicePixelRatio, 2) : 1;
     this.ratio = this.ratioMax;
 
-    this.dome = skyDome(SKY_TOP, SKY_RIM, GROUND);
+    this.dome = skyDome(SKY_TOP.clone(), SKY_RIM.clone(), GROUND);
     this.grid = floorGrid();
     this.sun.castShadow = high;
     this.sun.shadow.mapSize.set(2048, 2048);
@@ -67,9 +74,10 @@ export class Stage {
     view.far = 140;
     this.sun.shadow.bias = -0.0004;
     this.sun.shadow.normalBias = 0.03;
-    this.scene.fog = new FogExp2(GROUND.clone().lerp(SKY_RIM, 0.5), 0.006);
+    this.scene.fog = this.fog;
     this.scene.add(this.dome, this.grid, this.sky, this.sun, this.sun.target);
     this.reflections();
+    this.light(null, null);
   }
 
   /** Is a picture possible at all right now? */
@@ -77,21 +85,35 @@ export class Stage {
     return this.renderer.getContext().isContextLost();
   }
 
-  /** The scene's own lights take over most of the work when it has any. */
-  dimFor(ownLights: boolean): void {
-    this.sun.intensity = ownLights ? SUN / 3 : SUN;
-    this.sky.intensity = ownLights ? SKY / 2 : SKY;
+  /** Sun and sky as the scene lights itself, or the stage's own where it does not. */
+  light(sun: Light | null, ambient: Light | null): void {
+    if (sun) this.sun.color.setRGB(...sun.colour);
+    else this.sun.color.set(SUN_COLOUR);
+    this.sun.intensity = sun ? sun.intensity : ambient ? 0 : SUN;
+    this.sky.intensity = ambient ? 0 : SKY;
+    this.scene.environmentIntensity = ambient ? 0.35 : 0.55;
+    // What lights a scene from everywhere is its sky, so it also has the sky's colour.
+    const [rim, top] = [SKY_RIM.clone(), SKY_TOP.clone()];
+    if (ambient) {
+      const glow = Math.min(1, ambient.intensity);
+      rim.setRGB(...ambient.colour).multiplyScalar(glow * 0.62);
+      top.setRGB(...ambient.colour).multiply(ZENITH).multiplyScalar(glow * 0.4);
+    }
+    const { uniforms } = this.dome.material;
+    (uniforms['rim']!.value as Color).copy(rim);
+    (uniforms['top']!.value as Color).copy(top);
+    this.fog.color.copy(rim).lerp(GROUND, 0.3);
   }
 
-  /** Draws a frame with sun, sky and grid following `focus`. */
-  draw(focus: Vector3): void {
+  /** Draws a frame with sun, sky and grid following `focus`; `sunward` is where the sun shines to. */
+  draw(focus: Vector3, sunward: Vector3 | null): void {
     this.fit();
     this.dome.position.copy(this.camera.position);
     this.grid.position.set(focus.x, -0.03, focus.z);
     // Whole metres keep the shadow's texels still while one walks.
     const [x, z] = [Math.round(focus.x), Math.round(focus.z)];
     this.sun.target.position.set(x, focus.y, z);
-    this.sun.position.set(x + 26, focus.y + 46, z + 18);
+    this.sun.position.copy(this.sun.target.position).addScaledVector(sunward ?? SUNWARD, -60);
     this.renderer.render(this.scene, this.camera);
   }
 
@@ -133,7 +155,6 @@ export class Stage {
     // Brighter than what one sees of the sky: a night sky would light nothing.
     surroundings.add(skyDome(new Color('#cdd9f5'), new Color('#8d97ad'), new Color('#4b453d')));
     this.scene.environment = generator.fromScene(surroundings, 0.03, 1, 1000).texture;
-    this.scene.environmentIntensity = 0.55;
     generator.dispose();
   }
 }
@@ -148,7 +169,7 @@ export function guessQuality(): Quality {
   return /swiftshader|llvmpipe|software|basic render/i.test(name) ? 'low' : 'high';
 }
 
-function skyDome(top: Color, rim: Color, ground: Color): Mesh {
+function skyDome(top: Color, rim: Color, ground: Color): Mesh<SphereGeometry, ShaderMaterial> {
   const material = new ShaderMaterial({
     side: BackSide,
     depthWrite: false,

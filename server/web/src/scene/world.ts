@@ -35,6 +35,7 @@ export class World {
   private readonly selection: Selection;
   private readonly raycaster = new Raycaster();
   private readonly matrix = new Matrix4();
+  private readonly sunward = new Vector3();
   private core: ClientCore | null = null;
   private player = 0;
   private table: Table | null = null;
@@ -45,7 +46,7 @@ export class World {
   private frameRequest = 0;
 
   constructor(
-    canvas: HTMLCanvasElement,
+    private readonly canvas: HTMLCanvasElement,
     labelLayer: HTMLElement,
     quality: Quality,
     private readonly controls: Controls,
@@ -120,7 +121,9 @@ export class World {
     this.rig.place(this.stage.camera);
     this.stage.camera.updateMatrixWorld();
     if (this.columns && this.table) this.decorate(this.table);
-    this.stage.draw(this.rig.focus);
+    const sunward = this.columns ? this.lights.sunward((row) => this.at(row), this.sunward) : null;
+    this.stage.draw(this.rig.focus, sunward);
+    this.canvas.style.cursor = this.selection.busy ? 'move' : '';
     this.handler.frame();
   };
 
@@ -136,7 +139,7 @@ export class World {
     this.batches.shadows = this.stage.quality === 'high' && this.columns.ids.length <= SHADOW_ROWS_MAX;
     this.batches.rebuild(table, this.columns);
     this.lights.set(table.lights);
-    this.stage.dimFor(this.lights.any);
+    this.stage.light(this.lights.sun, this.lights.ambient);
     this.labels.set(table.labels);
     this.fitSelection();
   }
@@ -176,7 +179,7 @@ export class World {
   }
 
   private aim(x: number, y: number): void {
-    const { clientWidth, clientHeight } = this.stage.renderer.domElement;
+    const { clientWidth, clientHeight } = this.canvas;
     this.raycaster.setFromCamera(new Vector2((x / clientWidth) * 2 - 1, 1 - (y / clientHeight) * 2), this.stage.camera);
   }
 }
