@@ -18,6 +18,15 @@ export interface Session {
   settings: { guests: boolean; guest_role: Role };
 }
 
+/** Can it be joined? A hibernated one wakes for it. */
+export function isOpen(session: Session): boolean {
+  return ['running', 'paused', 'hibernated'].includes(session.status);
+}
+
+export function takesGuests(session: Session): boolean {
+  return isOpen(session) && session.settings.guests;
+}
+
 export interface Pagination {
   total: number;
   limit: number;

@@ -54,8 +54,8 @@ const decoder = new TextDecoder();
 const nowUs = (): number => performance.now() * 1000;
 
 export class ClientCore {
-  private readonly handle: number;
-  private open = true;
+  /** 0 once it is dropped: the core answers that with nothing, and gives the number to the next one. */
+  private handle: number;
 
   constructor(
     private readonly wasm: CoreExports,
@@ -67,8 +67,8 @@ export class ClientCore {
 
   /** Frees its memory; nothing may be called after it. */
   drop(): void {
-    if (this.open) this.wasm.hd1_drop(this.handle);
-    this.open = false;
+    this.wasm.hd1_drop(this.handle);
+    this.handle = 0;
   }
 
   /** Takes one frame from the server; throws where the connection must end. */

@@ -74,13 +74,16 @@ export class Live {
     let failures = 0;
     while (!this.left) {
       try {
-        if (!this.membership || (failures > 0 && failures % REJOIN_EVERY === 0)) await this.join(failures);
+        const proof = this.ticket ?? this.membership?.resume;
+        if (!proof || (failures > 0 && failures % REJOIN_EVERY === 0)) await this.join(failures);
         if (failures === 0) this.handler.status('connecting', '');
         const end = await this.attend();
         if (this.left) break;
         const final = finalReason(end.code);
         if (final) return this.end(end.reason ? `${final} (${end.reason})` : final);
-        if (end.code === CloseCode.BadTicket || end.code === CloseCode.BadResume) this.membership = null;
+        const { membership } = this;
+        const refused = end.code === CloseCode.BadTicket || end.code === CloseCode.BadResume;
+        if (membership && refused) membership.resume = null;
         failures = end.wasReady ? 1 : failures + 1;
         this.handler.status('reconnecting', end.reason);
       } catch (error) {
@@ -102,7 +105,7 @@ export class Live {
     try {
       const { ticket, endpoints, certificate_sha256, participant_token } = await joinSession(session, body, mine ?? token);
       const where = certificate_sha256 ? { endpoints, certificate_sha256 } : { endpoints };
-      this.membership = { where, participantToken: participant_token ?? null, resume: null };
+      this.membership = { where, participantToken: participant_token ?? mine, resume: null };
       this.ticket = ticket;
     } catch (error) {
       // The membership may be over (left, kicked, another server): the next attempt is a newcomer's.
@@ -120,10 +123,7 @@ export class Live {
     const { membership, ticket } = this;
     this.ticket = null;
     const proof = ticket ? { ticket } : membership?.resume ? { resume: membership.resume } : null;
-    if (!membership || !proof) {
-      this.membership = null;
-      return { code: null, reason: '', wasReady: false };
-    }
+    if (!membership || !proof) return { code: null, reason: '', wasReady: false };
     const core = new ClientCore(await loadCore(), { client, ...proof });
     const connection = new Connection(core, {
       event: (event) => this.event(connection, event),

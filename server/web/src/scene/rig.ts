@@ -17,10 +17,10 @@ export class Rig {
   pitch = -0.28;
   distance = 9;
   readonly focus = new Vector3(0, 1, 0);
-  private following = false;
+  private followed: number | null = null;
 
   get firstPerson(): boolean {
-    return this.following && this.distance < FIRST_PERSON_M;
+    return this.followed !== null && this.distance < FIRST_PERSON_M;
   }
 
   look(dx: number, dy: number): void {
@@ -36,16 +36,17 @@ export class Rig {
     this.distance = this.distance < FIRST_PERSON_M ? 9 : DISTANCE_MIN_M;
   }
 
-  /** Follows the avatar at `at`; the first time it jumps there. */
-  follow(at: Vector3): void {
+  /** Follows the avatar `id` at `at`; at first it looks where the avatar does. */
+  follow(id: number, at: Vector3, yaw: () => number): void {
     this.focus.copy(at);
     this.focus.y += EYE_HEIGHT_M;
-    this.following = true;
+    if (this.followed !== id) this.yaw = wrapped(yaw());
+    this.followed = id;
   }
 
   /** Flies by the same keys that would walk. */
   fly(strafe: number, forward: number, up: number, seconds: number): void {
-    this.following = false;
+    this.followed = null;
     const step = FREE_SPEED_M_S * seconds;
     const ahead = this.direction();
     this.focus.addScaledVector(ahead, forward * step);

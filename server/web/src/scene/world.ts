@@ -2,7 +2,7 @@
 
 import { Matrix4, Raycaster, Vector2, Vector3 } from 'three';
 
-import type { ClientCore, Columns } from '../core/core';
+import type { ClientCore, Columns, Input } from '../core/core';
 import type { Table } from '../core/table';
 import type { Controls } from '../input/controls';
 import { Batches } from './batches';
@@ -11,6 +11,7 @@ import { Lights } from './lights';
 import { Rig } from './rig';
 import { Selection } from './selection';
 import { type Quality, Stage } from './stage';
+import { Visors } from './visors';
 
 /** Shadows of more shapes than this cost more than they show. */
 const SHADOW_ROWS_MAX = 3000;
@@ -22,8 +23,8 @@ export interface WorldHandler {
   moved(id: number, position: [number, number, number], done: boolean): void;
   /** The selected entity is gone. */
   deselected(): void;
-  /** After each frame. */
-  frame(): void;
+  /** Before each frame: what the player wants, where there is an avatar to want it for. */
+  steer(input: Input): void;
 }
 
 export class World {
@@ -36,6 +37,8 @@ export class World {
   private readonly raycaster = new Raycaster();
   private readonly matrix = new Matrix4();
   private readonly sunward = new Vector3();
+  private readonly spot = new Vector3();
+  private readonly visors = new Visors();
   private core: ClientCore | null = null;
   private player = 0;
   private table: Table | null = null;
@@ -53,7 +56,7 @@ export class World {
     private readonly handler: WorldHandler,
   ) {
     this.stage = new Stage(canvas, quality);
-    this.stage.scene.add(this.batches.root, this.lights.root);
+    this.stage.scene.add(this.batches.root, this.lights.root, this.visors.mesh);
     this.labels = new Labels(labelLayer);
     this.selection = new Selection(this.stage.scene, this.stage.camera, canvas, {
       moved: (position, done) => this.selected !== null && handler.moved(this.selected, position, done),
@@ -109,6 +112,7 @@ export class World {
     this.core = null;
     this.selection.dispose();
     this.batches.dispose();
+    this.visors.dispose();
     this.stage.dispose();
   }
 
@@ -117,14 +121,13 @@ export class World {
     const seconds = Math.min(0.1, (now - this.lastMs) / 1000);
     this.lastMs = now;
     if (this.core) this.update(this.core);
-    this.steer(seconds);
+    this.steer(this.core, seconds);
     this.rig.place(this.stage.camera);
     this.stage.camera.updateMatrixWorld();
     if (this.columns && this.table) this.decorate(this.table);
     const sunward = this.columns ? this.lights.sunward((row) => this.at(row), this.sunward) : null;
     this.stage.draw(this.rig.focus, sunward);
     this.canvas.style.cursor = this.selection.busy ? 'move' : '';
-    this.handler.frame();
   };
 
   private update(core: ClientCore): void {
@@ -144,16 +147,19 @@ export class World {
     this.fitSelection();
   }
 
-  private steer(seconds: number): void {
-    const input = this.controls.sample();
+  private steer(core: ClientCore | null, seconds: number): void {
+    const wish = this.controls.sample();
     const avatar = this.table?.avatars.find(({ player }) => player === this.player);
-    if (avatar && this.columns) this.rig.follow(new Vector3().setFromMatrixPosition(this.at(avatar.row)));
-    else this.rig.fly(input.strafe, input.forward, (input.buttons & 1) - ((input.buttons >> 1) & 1), seconds);
+    if (!avatar || !core) return this.rig.fly(wish.strafe, wish.forward, (wish.buttons & 1) - ((wish.buttons >> 1) & 1), seconds);
+    const yaw = (): number => Number(core.entity(avatar.id)?.components['Avatar']?.['yaw'] ?? 0);
+    this.rig.follow(avatar.id, this.spot.setFromMatrixPosition(this.at(avatar.row)), yaw);
+    this.handler.steer({ ...wish, yaw: this.rig.yaw, pitch: this.rig.pitch });
   }
 
   private decorate(table: Table): void {
     const own = table.avatars.find(({ player }) => player === this.player);
     this.batches.hide(this.rig.firstPerson && own ? own.row : null);
+    this.visors.place(table.avatars, (row) => this.at(row), this.rig.firstPerson ? own : undefined);
     this.lights.place((row) => this.at(row));
     this.labels.place(this.stage.camera, (row) => this.at(row), own?.id ?? null);
     const row = this.selected === null ? undefined : this.batches.row(this.selected);
