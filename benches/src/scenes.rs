@@ -46,7 +46,7 @@ struct Figures {
 
 fn measure(name: &str, ticks: u64) -> anyhow::Result<Figures> {
     let scene = hd1_scenes::library::load(name)?;
-    let mut sim = Sim::from_scene(SimConfig::new(SessionId::default()), &scene)?;
+    let mut sim = Sim::from_scene(SimConfig::new(SessionId::generate()), &scene)?;
     let mut replicator = Replicator::new([]);
     let mut capture = WorldCapture::default();
     let join = (1..=PLAYERS).map(|n| Command::Join {
