@@ -24,13 +24,18 @@ pub(crate) struct StateHash {
 
 /// The hash of the world as it is now.
 pub(crate) fn state_hash(world: &mut World) -> u64 {
+    let content = content_hash(world);
+    xxh3_64_with_seed(&content.to_le_bytes(), world.resource::<Step>().tick.0)
+}
+
+/// The same without the tick: it stays where nothing happens but time.
+pub(crate) fn content_hash(world: &mut World) -> u64 {
     let mut hash = world.remove_resource::<StateHash>().unwrap_or_default();
     hash.update(world);
     let sum = hash.sum;
     world.insert_resource(hash);
     let mut rest = Vec::with_capacity(256);
     rest.extend_from_slice(&sum.to_le_bytes());
-    rest.extend_from_slice(&world.resource::<Step>().tick.0.to_le_bytes());
     rest.extend_from_slice(&world.resource::<NetIds>().next.to_le_bytes());
     rest.extend_from_slice(&world.resource::<Random>().0.get_word_pos().to_le_bytes());
     rest.extend_from_slice(&rmp_serde::to_vec(world.resource::<Players>()).unwrap_or_default());

@@ -1,0 +1,76 @@
+//! A client as its world sees it: an outbox to fill and a few numbers that its connection keeps up to date.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use hd1_core::{PlayerId, Tick};
+use hd1_protocol::message::Welcome;
+use hd1_protocol::{CloseCode, InputSample};
+use hd1_schema::ComponentSchema;
+
+use crate::admission::Hold;
+use crate::outbox::Outbox;
+
+/// Shared by a client's connection task and its world.
+#[derive(Debug, Default)]
+pub(crate) struct ClientLine {
+    pub outbox: Outbox,
+    acked: AtomicU64,
+}
+
+impl ClientLine {
+    /// The connection heard that the client has a tick whole.
+    pub fn note_ack(&self, tick: Tick) {
+        self.acked.fetch_max(tick.0, Ordering::Relaxed);
+    }
+
+    /// The newest tick the client has whole; 0 before the first.
+    pub fn acked(&self) -> Tick {
+        Tick(self.acked.load(Ordering::Relaxed))
+    }
+}
+
+/// One of a world's clients.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub player: PlayerId,
+    pub line: Arc<ClientLine>,
+    /// The newest of its inputs that a tick has applied.
+    pub input_ack: u32,
+    /// Its newest input that a tick has applied.
+    pub last_input: Option<InputSample>,
+}
+
+/// What a connection needs to begin, all as of one tick.
+pub(crate) struct Admitted {
+    pub hold: Hold,
+    pub welcome: Welcome,
+    pub catalogue: Arc<[ComponentSchema]>,
+    pub snapshot_tick: Tick,
+    pub snapshot: Arc<[Bytes]>,
+}
+
+/// Why a connection may not begin, or must end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// For programs.
+    pub code: CloseCode,
+    /// For people.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// With the code's own words.
+    #[must_use]
+    pub fn of(code: CloseCode) -> Self {
+        Refusal { code, reason: code.reason().to_owned() }
+    }
+
+    /// With other words.
+    #[must_use]
+    pub fn new(code: CloseCode, reason: impl Into<String>) -> Self {
+        Refusal { code, reason: reason.into() }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a runtime is started with, and what a world is made from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hd1_core::TickRate;
+use hd1_scenes::Scene;
+use hd1_sim::Quotas;
+
+use crate::WorldStatus;
+use crate::time::{MachineTime, Timeline};
+
+/// Settings of one runtime.
+#[derive(Clone)]
+pub struct RuntimeConfig {
+    /// Where worlds' files go: `data_dir/worlds/<session>/`.
+    pub data_dir: PathBuf,
+    /// Threads that tick worlds. With fewer than two, one slow world delays all others.
+    pub threads: usize,
+    /// Threads that load worlds.
+    pub load_threads: usize,
+    /// Threads that write files.
+    pub disk_threads: usize,
+    /// Time between snapshots of a world that changes: what a `kill -9` may cost at most.
+    pub snapshot_interval: Duration,
+    /// Time without clients after which a world hibernates; `None` keeps it running.
+    pub hibernate_after: Option<Duration>,
+    /// Time that a seat and its avatar wait for a connection to come back.
+    pub resume_grace: Duration,
+    /// Record every world?
+    pub recording: bool,
+    /// Monotonic time; tests move it by hand.
+    pub time: Arc<dyn Timeline>,
+}
+
+impl RuntimeConfig {
+    /// The defaults: a thread per core but at least two, snapshots every 5 s, hibernation after a minute without
+    /// clients, 30 s to come back, no recording.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        RuntimeConfig {
+            data_dir: data_dir.into(),
+            threads: cores.max(2),
+            load_threads: 2,
+            disk_threads: 2,
+            snapshot_interval: Duration::from_secs(5),
+            hibernate_after: Some(Duration::from_secs(60)),
+            resume_grace: Duration::from_secs(30),
+            recording: false,
+            time: Arc::new(MachineTime::default()),
+        }
+    }
+}
+
+/// What a world is made from. Where a good snapshot lies on disk, the world continues from it instead.
+#[derive(Clone)]
+pub struct WorldSpec {
+    /// How it begins.
+    pub source: WorldSource,
+    /// Ticks a second.
+    pub tick_rate: TickRate,
+    /// Seed of its generator.
+    pub seed: u64,
+    /// Quotas and rates.
+    pub quotas: Quotas,
+    /// What it is to be at first. [`WorldStatus::Running`] and [`WorldStatus::Paused`] load it, the others only make it
+    /// known; `Crashed` and `CrashLoop` are taken as `Stopped`.
+    pub initial: WorldStatus,
+}
+
+/// How a new world begins.
+#[derive(Clone)]
+pub enum WorldSource {
+    /// From a scene; many worlds share one in memory.
+    Scene(Arc<Scene>),
+    /// From what `Sim::snapshot` gave.
+    Snapshot(Arc<[u8]>),
+}

@@ -1,0 +1,310 @@
+//! A world in memory: the simulation, its people, their clients and the recording, stepped one tick at a time.
+//!
+//! Everything here happens on the thread that ticks the world, between two boundaries. It blocks on nothing and knows
+//! no lifecycle: [`crate::body`] decides when it lives and when it ticks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hd1_core::{PlayerId, SessionId, Tick};
+use hd1_protocol::message::{OpError, Welcome};
+use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
+use hd1_replication::{ClientKey, Outgoing};
+use hd1_schema::{CatalogueHash, ComponentSchema};
+use hd1_sim::{Command, OpDone, Sim, TickInput, TickOutput, WorldEvent};
+
+use crate::admission::Hold;
+use crate::client::{Admitted, Client, ClientLine, Refusal};
+use crate::limits::{CLIENTS_PER_WORLD_MAX, RECORDING_BYTES_MAX};
+use crate::mailbox::Mailbox;
+use crate::outbox::Item;
+use crate::recording::writer::Recorder;
+use crate::replication::{Replication, schemas};
+use crate::roster::{Entrant, Roster};
+use crate::slot::Slot;
+use crate::snapshot::Snapshot;
+use crate::time::Nanos;
+
+/// See the module's words.
+pub(crate) struct Live {
+    pub sim: Sim,
+    pub roster: Roster,
+    pub recorder: Option<Recorder>,
+    clients: BTreeMap<ClientKey, Client>,
+    replication: Option<Replication>,
+    /// The input of the tick under way, for the recording and for the story of a crash.
+    input: TickInput,
+    encoded: Vec<u8>,
+    /// Content hash at the newest snapshot: what has not changed is not written again.
+    pub snapshot_content: Option<u64>,
+    outgoing: Outgoing,
+    /// What newcomers are told, and how many components there were then.
+    catalogue: Option<(usize, Arc<[ComponentSchema]>, CatalogueHash)>,
+}
+
+/// What the control plane waits for after a tick: how its operations went, by request.
+pub(crate) type AdminResults = Vec<(u64, Result<OpDone, OpError>)>;
+
+impl Live {
+    /// A world just loaded.
+    pub fn new(sim: Sim, roster: Roster) -> Self {
+        Live {
+            sim,
+            roster,
+            recorder: None,
+            clients: BTreeMap::new(),
+            replication: None,
+            input: TickInput::default(),
+            encoded: Vec::new(),
+            snapshot_content: None,
+            outgoing: Outgoing::default(),
+            catalogue: None,
+        }
+    }
+
+    /// Clients connected.
+    pub fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// One step: everything that waits at the door goes in, everything that came of it goes to whom it concerns.
+    pub fn tick(&mut self, now_ns: Nanos, mailbox: &Mailbox) -> Result<AdminResults, DecodeError> {
+        self.input.commands.clear();
+        self.roster.drain(&mut self.input.commands);
+        mailbox.drain(&mut self.input.commands);
+        self.encoded.clear();
+        if self.recorder.is_some() {
+            encode_input(&self.input, &mut self.encoded);
+        }
+        self.note_inputs();
+        let output = self.sim.tick(&self.input);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(output.tick, Some(self.sim.state_hash()), &self.encoded);
+        }
+        self.fan_out(now_ns, output)
+    }
+
+    /// The tick under way panicked: the recording says so.
+    pub fn record_crash(&mut self, tick: Tick) {
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.add(tick, None, &self.encoded);
+        }
+    }
+
+    /// Is the recording full, or given up?
+    pub fn wants_new_recording(&self) -> bool {
+        self.recorder.as_ref().is_some_and(|r| r.is_broken() || r.bytes() > RECORDING_BYTES_MAX)
+    }
+
+    /// The world's whole state as of the last boundary.
+    pub fn snapshot(&mut self, session: SessionId) -> Snapshot {
+        let state = self.sim.snapshot();
+        Snapshot { session, tick: self.sim.current_tick(), seats: self.roster.seats(), state }
+    }
+
+    /// Lets a client in, as of the last boundary.
+    pub fn admit(
+        &mut self,
+        slot: &Arc<Slot>,
+        key: ClientKey,
+        entrant: &Entrant,
+        line: &Arc<ClientLine>,
+    ) -> Result<Admitted, Refusal> {
+        if self.clients.len() >= CLIENTS_PER_WORLD_MAX {
+            return Err(Refusal::of(CloseCode::Full));
+        }
+        let shown = self.show(key).map_err(|error| Refusal::new(CloseCode::Internal, error.to_string()))?;
+        let entered = self.roster.enter(entrant, key);
+        if let Some(old) = entered.replaced {
+            self.expel(old, CloseCode::Replaced, CloseCode::Replaced.reason());
+        }
+        self.clients
+            .insert(key, Client { player: entered.player, line: Arc::clone(line), input_ack: 0, last_input: None });
+        let (catalogue, catalogue_hash) = self.catalogue();
+        let tick = self.sim.current_tick();
+        let welcome = Welcome {
+            version: hd1_protocol::PROTOCOL_VERSION,
+            capabilities: Vec::new(),
+            session: slot.session,
+            participant: entrant.participant,
+            player: entered.player,
+            role: entrant.role,
+            tick,
+            tick_rate: slot.spec.tick_rate,
+            server_us: 0,
+            resume_token: String::new(),
+            resume_grace_s: 0,
+            catalogue_hash,
+            catalogue: None,
+            participants: self.roster.participants(),
+        };
+        let (player, participant) = (entered.player, entrant.participant);
+        let hold = Hold { slot: Arc::clone(slot), key, player, participant, for_good: false };
+        Ok(Admitted { hold, welcome, catalogue, snapshot_tick: tick, snapshot: shown })
+    }
+
+    /// The schemas and their hash, worked out anew only when one was registered.
+    fn catalogue(&mut self) -> (Arc<[ComponentSchema]>, CatalogueHash) {
+        let count = self.sim.catalogue().entries().len();
+        match &self.catalogue {
+            Some((known, schemas, hash)) if *known == count => (Arc::clone(schemas), hash.clone()),
+            _ => {
+                let schemas: Arc<[_]> = schemas(&self.sim).into();
+                let hash = self.sim.catalogue().hash();
+                self.catalogue = Some((count, Arc::clone(&schemas), hash.clone()));
+                (schemas, hash)
+            }
+        }
+    }
+
+    fn show(&mut self, key: ClientKey) -> Result<Arc<[bytes::Bytes]>, DecodeError> {
+        let replication = match &mut self.replication {
+            Some(replication) => replication,
+            none => none.insert(Replication::begin(&mut self.sim)?),
+        };
+        replication.add(key)
+    }
+
+    /// A client's connection is gone. Answers the participant that may still come back.
+    pub fn gone(&mut self, key: ClientKey, for_good: bool, now_ns: Nanos) -> Option<hd1_core::ParticipantId> {
+        let client = self.forget(key);
+        let participant = self.roster.gone(key, for_good, now_ns)?;
+        if let Some(client) = client.filter(|_| !for_good) {
+            self.roster.halt(client.player, client.last_input);
+        }
+        Some(participant)
+    }
+
+    /// Ends a client's connection.
+    pub fn expel(&mut self, key: ClientKey, code: CloseCode, reason: &str) {
+        if let Some(client) = self.forget(key) {
+            client.line.outbox.close(code, reason);
+        }
+    }
+
+    /// Ends every connection; the seats stay.
+    pub fn expel_all(&mut self, code: CloseCode, reason: &str, now_ns: Nanos) {
+        for (key, client) in std::mem::take(&mut self.clients) {
+            self.roster.gone(key, false, now_ns);
+            client.line.outbox.close(code, reason);
+        }
+        self.replication = None;
+    }
+
+    /// Tells those who asked for something that no tick will do it.
+    pub fn refuse(&self, now_ns: Nanos, operations: &[(PlayerId, u32)], error: &OpError) {
+        for (player, id) in operations {
+            let message = ServerMessage::OpResult { id: *id, ok: false, entity: None, error: Some(error.clone()) };
+            self.tell(now_ns, *player, message);
+        }
+    }
+
+    /// Remembers where each player was looking, for when its connection goes.
+    fn note_inputs(&mut self) {
+        if self.clients.is_empty() {
+            return;
+        }
+        let samples: BTreeMap<_, _> = self
+            .input
+            .commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Input { player, sample } => Some((*player, *sample)),
+                _ => None,
+            })
+            .collect();
+        for client in self.clients.values_mut() {
+            if let Some(sample) = samples.get(&client.player) {
+                client.last_input = Some(*sample);
+            }
+        }
+    }
+
+    fn forget(&mut self, key: ClientKey) -> Option<Client> {
+        let client = self.clients.remove(&key)?;
+        if self.clients.is_empty() {
+            // Nobody watches: the next client starts from a fresh look at the world.
+            self.replication = None;
+        } else if let Some(replication) = &mut self.replication {
+            replication.remove(key);
+        }
+        Some(client)
+    }
+
+    fn tell(&self, now_ns: Nanos, player: PlayerId, message: ServerMessage) {
+        if let Some(client) = self.clients.values().find(|client| client.player == player) {
+            client.line.outbox.put(now_ns, [Item::Message(Arc::new(message))], None);
+        }
+    }
+
+    fn tell_all(&self, now_ns: Nanos, message: ServerMessage) {
+        let message = Arc::new(message);
+        for client in self.clients.values() {
+            client.line.outbox.put(now_ns, [Item::Message(Arc::clone(&message))], None);
+        }
+    }
+
+    fn fan_out(&mut self, now_ns: Nanos, output: TickOutput) -> Result<AdminResults, DecodeError> {
+        let admin_results = output.admin_results;
+        if self.clients.is_empty() {
+            return Ok(admin_results);
+        }
+        for done in output.op_results {
+            let (entity, error) = match done.result {
+                Ok(done) => (done.entity, None),
+                Err(error) => (None, Some(error)),
+            };
+            let message = ServerMessage::OpResult { id: done.id, ok: error.is_none(), entity, error };
+            self.tell(now_ns, done.player, message);
+        }
+        for event in output.events {
+            match event {
+                WorldEvent::Joined(participant) => self.tell_all(now_ns, ServerMessage::Joined(participant)),
+                WorldEvent::Left { player } => self.tell_all(now_ns, ServerMessage::Left { player }),
+                // Replication notices by itself, also what was registered before it began.
+                WorldEvent::Registered { .. } => {}
+            }
+        }
+        for chat in output.chats {
+            let message =
+                ServerMessage::Chat { tick: output.tick, player: chat.player, name: chat.name, text: chat.text };
+            self.tell_all(now_ns, message);
+        }
+        let acks: BTreeMap<_, _> = output.input_acks.into_iter().collect();
+        let Some(replication) = &mut self.replication else { return Ok(admin_results) };
+        for schema in replication.capture(&mut self.sim)? {
+            // Said before the structure that may name it.
+            self.tell_all(now_ns, ServerMessage::Registered { schema });
+        }
+        let Some(replication) = &mut self.replication else { return Ok(admin_results) };
+        for (key, client) in &mut self.clients {
+            client.input_ack = acks.get(&client.player).copied().unwrap_or(client.input_ack);
+            self.outgoing.clear();
+            replication.assemble(*key, client.line.acked(), client.input_ack, &mut self.outgoing);
+            let items = self.outgoing.reliable.drain(..).map(Item::Structure);
+            let state = std::mem::take(&mut self.outgoing.state);
+            let state = (!state.is_empty()).then_some((output.tick, state));
+            // One that is cut off stays until its connection task, which closes it, reports it gone.
+            client.line.outbox.put(now_ns, items, state);
+        }
+        Ok(admin_results)
+    }
+}
+
+/// A tick's input as the recording holds it.
+pub(crate) fn encode_input(input: &TickInput, out: &mut Vec<u8>) {
+    if input.commands.is_empty() {
+        return;
+    }
+    // Writing to memory does not fail, and commands have no key that msgpack cannot hold.
+    if let Err(error) = rmp_serde::encode::write_named(out, &input.commands) {
+        tracing::error!(%error, "a tick's input could not be recorded");
+        out.clear();
+    }
+}
+
+/// The inverse of [`encode_input`].
+pub(crate) fn decode_input(bytes: &[u8]) -> Result<TickInput, rmp_serde::decode::Error> {
+    let commands: Vec<Command> = if bytes.is_empty() { Vec::new() } else { rmp_serde::from_slice(bytes)? };
+    Ok(TickInput { commands })
+}

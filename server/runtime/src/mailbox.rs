@@ -1,0 +1,221 @@
+//! What waits at a world's door for its next tick: bounded, and drained in an order that does not depend on threads.
+//!
+//! Connections and the control plane push at any time; the world drains once per tick. Of a player's input samples only
+//! the newest waits. Operations wait in arrival order per player; players are taken in ascending order, then the
+//! control plane's operations in arrival order. That order is what the recording logs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hd1_core::PlayerId;
+use hd1_protocol::{InputSample, Operation};
+use hd1_sim::Command;
+
+use crate::limits::{MAILBOX_ADMIN_MAX, MAILBOX_COMMANDS_MAX, MAILBOX_COMMANDS_PER_PLAYER_MAX};
+
+/// Why the door did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MailboxError {
+    /// This player has too many operations waiting; its next one may be tried after a tick.
+    #[error("too many operations of this player wait for the next tick")]
+    PlayerFull,
+    /// The world has too many operations waiting.
+    #[error("too many operations wait for this world's next tick")]
+    Full,
+    /// The world does not tick.
+    #[error("the world is not running")]
+    Closed,
+}
+
+/// One world's door.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    open: bool,
+    players: BTreeMap<PlayerId, PlayerQueue>,
+    operation_count: usize,
+    admin: VecDeque<(u64, Operation)>,
+}
+
+#[derive(Debug, Default)]
+struct PlayerQueue {
+    sample: Option<InputSample>,
+    operations: Vec<(u32, Operation)>,
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets things in.
+    pub fn open(&self) {
+        self.lock().open = true;
+    }
+
+    /// Lets nothing in any more and forgets what waits; answers the requests that will not be served and the
+    /// operations that want a refusal.
+    pub fn close(&self) -> (Vec<u64>, Vec<(PlayerId, u32)>) {
+        let waiting = std::mem::take(&mut *self.lock());
+        let requests = waiting.admin.into_iter().map(|(request, _)| request).collect();
+        let operations = waiting
+            .players
+            .into_iter()
+            .flat_map(|(player, queue)| queue.operations.into_iter().map(move |(id, _)| (player, id)))
+            .collect();
+        (requests, operations)
+    }
+
+    /// Leaves a player's newest input sample; answers whether it took the place of one that no tick has seen.
+    ///
+    /// # Errors
+    /// [`MailboxError::Closed`].
+    pub fn input(&self, player: PlayerId, sample: InputSample) -> Result<bool, MailboxError> {
+        let mut waiting = self.lock();
+        if !waiting.open {
+            return Err(MailboxError::Closed);
+        }
+        let slot = &mut waiting.players.entry(player).or_default().sample;
+        // Datagrams overtake each other: an older sample never replaces a newer one.
+        if slot.is_some_and(|newest| newest.seq >= sample.seq) {
+            return Ok(true);
+        }
+        Ok(slot.replace(sample).is_some())
+    }
+
+    /// Leaves a client's operation.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    pub fn operation(&self, player: PlayerId, id: u32, operation: Operation) -> Result<(), MailboxError> {
+        let mut waiting = self.lock();
+        if !waiting.open {
+            return Err(MailboxError::Closed);
+        }
+        if waiting.operation_count >= MAILBOX_COMMANDS_MAX {
+            return Err(MailboxError::Full);
+        }
+        let queue = waiting.players.entry(player).or_default();
+        if queue.operations.len() >= MAILBOX_COMMANDS_PER_PLAYER_MAX {
+            return Err(MailboxError::PlayerFull);
+        }
+        queue.operations.push((id, operation));
+        waiting.operation_count += 1;
+        Ok(())
+    }
+
+    /// Leaves a control-plane operation.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    pub fn admin(&self, request: u64, operation: Operation) -> Result<(), MailboxError> {
+        let mut waiting = self.lock();
+        if !waiting.open {
+            return Err(MailboxError::Closed);
+        }
+        if waiting.admin.len() >= MAILBOX_ADMIN_MAX {
+            return Err(MailboxError::Full);
+        }
+        waiting.admin.push_back((request, operation));
+        Ok(())
+    }
+
+    /// How much waits.
+    pub fn depth(&self) -> usize {
+        let waiting = self.lock();
+        let samples = waiting.players.values().filter(|queue| queue.sample.is_some()).count();
+        samples + waiting.operation_count + waiting.admin.len()
+    }
+
+    /// Takes everything, in the order in which the tick applies it, appended to `commands`.
+    pub fn drain(&self, commands: &mut Vec<Command>) {
+        let (players, admin) = {
+            let mut waiting = self.lock();
+            waiting.operation_count = 0;
+            (std::mem::take(&mut waiting.players), std::mem::take(&mut waiting.admin))
+        };
+        for (player, queue) in players {
+            commands.extend(queue.sample.map(|sample| Command::Input { player, sample }));
+            commands.extend(queue.operations.into_iter().map(|(id, op)| Command::Op { player, id, op }));
+        }
+        commands.extend(admin.into_iter().map(|(request, op)| Command::Admin { request, op }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(text: &str) -> Operation {
+        Operation::Chat { text: text.into() }
+    }
+
+    fn open() -> Mailbox {
+        let mailbox = Mailbox::default();
+        mailbox.open();
+        mailbox
+    }
+
+    #[test]
+    fn players_ascend_arrivals_keep_their_order_and_the_newest_input_wins() {
+        let mailbox = open();
+        mailbox.admin(1, chat("a")).unwrap();
+        mailbox.operation(PlayerId(2), 20, chat("b")).unwrap();
+        mailbox.operation(PlayerId(1), 11, chat("c")).unwrap();
+        mailbox.operation(PlayerId(1), 10, chat("d")).unwrap();
+        for seq in [3, 5, 4] {
+            mailbox.input(PlayerId(2), InputSample { seq, ..Default::default() }).unwrap();
+        }
+        assert_eq!(mailbox.depth(), 5);
+        let mut commands = Vec::new();
+        mailbox.drain(&mut commands);
+        let order: Vec<_> = commands
+            .iter()
+            .map(|command| match command {
+                Command::Input { player, sample } => (player.0, sample.seq),
+                Command::Op { player, id, .. } => (player.0, *id),
+                Command::Admin { request, .. } => (99, *request as u32),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(order, [(1, 11), (1, 10), (2, 5), (2, 20), (99, 1)]);
+        assert_eq!(mailbox.depth(), 0);
+    }
+
+    #[test]
+    fn one_player_cannot_fill_the_door_for_others() {
+        let mailbox = open();
+        for id in 0..MAILBOX_COMMANDS_PER_PLAYER_MAX as u32 {
+            mailbox.operation(PlayerId(1), id, chat("x")).unwrap();
+        }
+        assert_eq!(mailbox.operation(PlayerId(1), 999, chat("x")), Err(MailboxError::PlayerFull));
+        mailbox.operation(PlayerId(2), 1, chat("x")).unwrap();
+    }
+
+    #[test]
+    fn a_full_door_says_so_and_opens_after_a_tick() {
+        let mailbox = open();
+        let refused = (0..u32::MAX).find_map(|n| mailbox.operation(PlayerId(n % 1_000), n, chat("x")).err());
+        assert_eq!(refused, Some(MailboxError::Full));
+        assert_eq!(mailbox.depth(), MAILBOX_COMMANDS_MAX);
+        let refused = (0..).find_map(|n| mailbox.admin(n, chat("x")).err());
+        assert_eq!(refused, Some(MailboxError::Full));
+        mailbox.drain(&mut Vec::new());
+        mailbox.operation(PlayerId(1), 1, chat("x")).unwrap();
+        mailbox.admin(1, chat("x")).unwrap();
+    }
+
+    #[test]
+    fn a_closed_door_answers_for_what_waited() {
+        let mailbox = open();
+        mailbox.operation(PlayerId(4), 7, chat("x")).unwrap();
+        mailbox.admin(9, chat("x")).unwrap();
+        assert_eq!(mailbox.close(), (vec![9], vec![(PlayerId(4), 7)]));
+        assert_eq!(mailbox.admin(1, chat("x")), Err(MailboxError::Closed));
+        assert_eq!(mailbox.input(PlayerId(4), InputSample::default()), Err(MailboxError::Closed));
+        mailbox.open();
+        assert_eq!(mailbox.depth(), 0);
+    }
+}

@@ -1,0 +1,103 @@
+//! Running a recording again, headless and as fast as it goes, and comparing every tick's hash.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use hd1_core::{SessionId, Tick};
+use hd1_sim::Sim;
+use serde::Serialize;
+
+use super::file::{Found, Reader, Record, RecordingFault};
+use crate::live::decode_input;
+
+/// What came of a replay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReplayReport {
+    /// Whose world it was.
+    pub session: SessionId,
+    /// The tick of the starting snapshot.
+    pub from: Tick,
+    /// Ticks run.
+    pub ticks: u64,
+    /// The first tick that came out differently; nothing after it was run.
+    pub first_mismatch: Option<Mismatch>,
+    /// How the file ends.
+    pub ending: Ending,
+}
+
+/// A tick that came out differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// Which.
+    pub tick: Tick,
+    /// The hash in the recording; `None` where it says that the tick panicked.
+    pub recorded: Option<u64>,
+    /// The hash now; `None` where it panics.
+    pub replayed: Option<u64>,
+}
+
+/// How a recording ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "bytes")]
+pub enum Ending {
+    /// After a whole tick.
+    Whole,
+    /// Within a tick, as after `kill -9`: so many bytes of it are there.
+    Torn(u64),
+    /// With a tick that panicked, then and now.
+    Crash,
+    /// A record is not what was written: nothing from there on can be trusted.
+    Damaged,
+    /// Not read to the end, because of the mismatch.
+    Unread,
+}
+
+impl ReplayReport {
+    /// Did everything come out as recorded, with nothing tampered?
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.first_mismatch.is_none() && self.ending != Ending::Damaged
+    }
+}
+
+/// Replays the recording at `path`.
+///
+/// # Errors
+/// [`RecordingFault`] where not even the starting snapshot can be had.
+pub fn replay(path: &Path) -> Result<ReplayReport, RecordingFault> {
+    let (header, mut reader) = Reader::open(path)?;
+    let mut sim = Sim::from_snapshot(&header.state).map_err(|error| RecordingFault::Snapshot(error.to_string()))?;
+    let (session, from) = (header.session, header.tick);
+    let mut report = ReplayReport { session, from, ticks: 0, first_mismatch: None, ending: Ending::Unread };
+    loop {
+        let record = match reader.next()? {
+            Found::Record(record) => record,
+            Found::End => return Ok(ReplayReport { ending: Ending::Whole, ..report }),
+            Found::Torn(bytes) => return Ok(ReplayReport { ending: Ending::Torn(bytes), ..report }),
+            Found::Damaged => return Ok(ReplayReport { ending: Ending::Damaged, ..report }),
+        };
+        let Ok(step) = step(&mut sim, &record) else {
+            return Ok(ReplayReport { ending: Ending::Damaged, ..report });
+        };
+        report.ticks += 1;
+        match (step, record.hash) {
+            (None, None) => return Ok(ReplayReport { ending: Ending::Crash, ..report }),
+            (Some((tick, replayed)), Some(recorded)) if tick == record.tick && replayed == recorded => {}
+            (step, recorded) => {
+                let replayed = step.map(|(_, hash)| hash);
+                report.first_mismatch = Some(Mismatch { tick: record.tick, recorded, replayed });
+                return Ok(report);
+            }
+        }
+    }
+}
+
+/// The tick and its hash; `None` where it panics.
+fn step(sim: &mut Sim, record: &Record) -> Result<Option<(Tick, u64)>, rmp_serde::decode::Error> {
+    let input = decode_input(&record.input)?;
+    let run = || {
+        let tick = sim.tick(&input).tick;
+        (tick, sim.state_hash())
+    };
+    Ok(catch_unwind(AssertUnwindSafe(run)).ok())
+}
