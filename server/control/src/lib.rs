@@ -16,6 +16,8 @@ pub mod participants;
 mod rules;
 pub mod secret;
 pub mod sessions;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tickets;
 pub mod tokens;
 pub mod worlds;

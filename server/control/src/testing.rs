@@ -1,0 +1,293 @@
+//! Worlds without a simulation, a clock that is set by hand, and a [`Control`] over both.
+//!
+//! It stands in the crate, behind the feature `testing`, because the rules' tests and the routes' tests use the same.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use hd1_api::{Entity, SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_core::{Clock, Micros, NetId, ParticipantId, SessionId, TickRate};
+use hd1_store::Db;
+use serde_json::{Value, json};
+
+use crate::control::Control;
+use crate::keys::{AdminToken, TicketKey};
+use crate::secret::{Secret, SecretKind};
+use crate::worlds::{
+    EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
+    Worlds,
+};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    /// A clock at a moment in 2027.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000_000)))
+    }
+
+    /// Moves it on, or back.
+    pub fn advance_s(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Micros {
+        Micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A world that only remembers what it was told.
+#[derive(Clone, Debug)]
+pub struct FakeWorld {
+    /// Where it stands.
+    pub state: WorldState,
+    /// What it was made from.
+    pub spec: WorldSpec,
+    /// Its entities.
+    pub entities: BTreeMap<u32, Entity>,
+    /// Who was sent away, and why.
+    pub kicked: Vec<(ParticipantId, String)>,
+}
+
+/// Worlds that do as they are told at once. A scene named `broken` is refused, one named `fails` fails.
+#[derive(Debug, Default)]
+pub struct FakeWorlds {
+    worlds: Mutex<BTreeMap<SessionId, FakeWorld>>,
+    wakes: AtomicUsize,
+}
+
+impl FakeWorlds {
+    /// The worlds, to look at and to tamper with.
+    ///
+    /// # Panics
+    /// When a test panicked while it held them.
+    pub fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, FakeWorld>> {
+        self.worlds.lock().expect("no test panicked while it held the worlds")
+    }
+
+    /// How often a world was woken.
+    #[must_use]
+    pub fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::SeqCst)
+    }
+
+    fn with<T>(
+        &self,
+        id: SessionId,
+        act: impl FnOnce(&mut FakeWorld) -> Result<T, WorldError>,
+    ) -> Result<T, WorldError> {
+        act(self.lock().get_mut(&id).ok_or(WorldError::NoSuchWorld)?)
+    }
+
+    fn make(&self, id: SessionId, spec: &WorldSpec, status: SessionStatus) -> Result<(), WorldError> {
+        match &spec.scene {
+            SceneSource::Library(name) if name == "broken" => Err(WorldError::Refused {
+                path: "scene.entities[3].components.Geometry.radius".to_owned(),
+                message: "must be > 0".to_owned(),
+            }),
+            SceneSource::Library(name) if name == "fails" => {
+                Err(WorldError::Failed("the disk at /secret/path is full".to_owned()))
+            }
+            SceneSource::Library(_) | SceneSource::Inline(_) => {
+                let state = WorldState { status, reason: None };
+                let world = FakeWorld { state, spec: spec.clone(), entities: BTreeMap::new(), kicked: Vec::new() };
+                self.lock().insert(id, world);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn next(from: SessionStatus, step: Lifecycle) -> Option<SessionStatus> {
+    use SessionStatus::{Created, Hibernated, Paused, Running, Stopped};
+    match (step, from) {
+        (Lifecycle::Start, Created | Stopped | Running) => Some(Running),
+        (Lifecycle::Pause, Running | Paused) => Some(Paused),
+        (Lifecycle::Resume, Paused | Running) => Some(Running),
+        (Lifecycle::Hibernate, Running | Paused | Hibernated) => Some(Hibernated),
+        (Lifecycle::Wake, Hibernated | Running) => Some(Running),
+        (Lifecycle::Stop, _) => Some(Stopped),
+        (Lifecycle::Restart, _) => Some(Running),
+        _ => None,
+    }
+}
+
+fn find(world: &FakeWorld, entity: &EntityRef) -> Result<u32, WorldError> {
+    let found = match entity {
+        EntityRef::Id(NetId(id)) => world.entities.contains_key(id).then_some(*id),
+        EntityRef::Name(name) => {
+            world.entities.values().find(|entity| entity.name.as_ref() == Some(name)).map(|entity| entity.id)
+        }
+    };
+    found.ok_or(WorldError::NoSuchEntity)
+}
+
+fn ready<'a, T: Send + 'a>(value: Result<T, WorldError>) -> WorldFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Worlds for FakeWorlds {
+    fn create<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, autostart: bool) -> WorldFuture<'a, TickRate> {
+        let status = if autostart { SessionStatus::Running } else { SessionStatus::Created };
+        let rate = spec.tick_rate.unwrap_or(TickRate::try_from(20).expect("in range"));
+        ready(self.make(session, spec, status).map(|()| rate))
+    }
+
+    fn recover<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, last: SessionStatus) -> WorldFuture<'a, ()> {
+        ready(self.make(session, spec, last))
+    }
+
+    fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
+        if step == Lifecycle::Wake {
+            self.wakes.fetch_add(1, Ordering::SeqCst);
+        }
+        ready(self.with(session, |world| {
+            let from = world.state.status;
+            let wrong = || WorldError::WrongState(format!("cannot {} what is {}", step.as_str(), from.as_str()));
+            world.state = WorldState { status: next(from, step).ok_or_else(wrong)?, reason: None };
+            Ok(())
+        }))
+    }
+
+    fn delete(&self, session: SessionId) -> WorldFuture<'_, ()> {
+        self.lock().remove(&session);
+        ready(Ok(()))
+    }
+
+    fn state(&self, session: SessionId) -> Option<WorldState> {
+        self.lock().get(&session).map(|world| world.state.clone())
+    }
+
+    fn snapshot(&self, session: SessionId) -> WorldFuture<'_, SnapshotTaken> {
+        ready(self.with(session, |_| Ok(SnapshotTaken { tick: 7, bytes: 99 })))
+    }
+
+    fn command(&self, session: SessionId, command: WorldCommand) -> WorldFuture<'_, NetId> {
+        ready(self.with(session, |world| match command {
+            WorldCommand::Spawn { name, components } => {
+                if let Some(unknown) = components.keys().find(|name| name.starts_with(char::is_lowercase)) {
+                    let message = "there is no such component".to_owned();
+                    return Err(WorldError::Refused { path: format!("components.{unknown}"), message });
+                }
+                let id = world.entities.keys().last().map_or(1, |last| last + 1);
+                world.entities.insert(id, Entity { id, name, components });
+                Ok(NetId(id))
+            }
+            WorldCommand::Update { entity, name, set, remove } => {
+                let id = find(world, &entity)?;
+                let entity = world.entities.get_mut(&id).ok_or(WorldError::NoSuchEntity)?;
+                entity.name = name.or(entity.name.take());
+                entity.components.extend(set);
+                entity.components.retain(|component, _| !remove.contains(component));
+                Ok(NetId(id))
+            }
+            WorldCommand::Despawn { entity } => {
+                let id = find(world, &entity)?;
+                world.entities.remove(&id);
+                Ok(NetId(id))
+            }
+        }))
+    }
+
+    fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage> {
+        ready(self.with(session, |world| {
+            let fits = |entity: &&Entity| {
+                filter.name.as_ref().is_none_or(|name| entity.name.as_ref() == Some(name))
+                    && filter.component.as_ref().is_none_or(|name| entity.components.contains_key(name))
+            };
+            let total = world.entities.values().filter(fits).count() as u64;
+            let part = world.entities.values().filter(fits).skip(filter.offset as usize).take(filter.limit as usize);
+            Ok(EntityPage { entities: part.cloned().collect(), total })
+        }))
+    }
+
+    fn entity<'a>(&'a self, session: SessionId, entity: &'a EntityRef) -> WorldFuture<'a, Entity> {
+        ready(self.with(session, |world| Ok(world.entities[&find(world, entity)?].clone())))
+    }
+
+    fn scene(&self, session: SessionId) -> WorldFuture<'_, Value> {
+        ready(self.with(session, |world| Ok(json!({"entities": world.entities.values().collect::<Vec<_>>()}))))
+    }
+
+    fn stats(&self, session: SessionId) -> WorldFuture<'_, WorldStats> {
+        ready(self.with(session, |world| {
+            Ok(WorldStats {
+                status: world.state.status,
+                tick: 1,
+                tick_rate: 20,
+                entity_count: world.entities.len() as u64,
+                client_count: 0,
+                tick_ms_p50: 0.1,
+                tick_ms_p99: 0.2,
+                tick_overruns: 0,
+                ticks_skipped: 0,
+                bytes_in: 0,
+                bytes_out: 0,
+                mailbox_depth: 0,
+                snapshot_tick: None,
+            })
+        }))
+    }
+
+    fn kick<'a>(&'a self, session: SessionId, participant: ParticipantId, reason: &'a str) -> WorldFuture<'a, ()> {
+        ready(self.with(session, |world| {
+            world.kicked.push((participant, reason.to_owned()));
+            Ok(())
+        }))
+    }
+
+    fn library(&self) -> Vec<SceneInfo> {
+        ["asteroids", "lobby"]
+            .map(|name| SceneInfo {
+                name: name.to_owned(),
+                description: "a scene".to_owned(),
+                entity_count: 3,
+                tick_rate: 30,
+            })
+            .to_vec()
+    }
+}
+
+/// Everything that the rules stand on, within a test's reach.
+pub struct Stage {
+    /// The rules.
+    pub control: Control,
+    /// Their worlds.
+    pub worlds: Arc<FakeWorlds>,
+    /// Their clock.
+    pub clock: Arc<HandClock>,
+    /// The admin token.
+    pub admin: Secret,
+    /// Their database.
+    pub db: Db,
+}
+
+impl Stage {
+    /// Rules over a migrated database.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn over(db: Db) -> Self {
+        let (worlds, clock) = (Arc::new(FakeWorlds::default()), HandClock::new());
+        let admin = Secret::generate(SecretKind::Admin);
+        let token = AdminToken::of(&admin);
+        let own: Arc<dyn Worlds> = Arc::<FakeWorlds>::clone(&worlds);
+        let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
+        let control = Control::new(db.clone(), own, time, token, TicketKey::generate()).await.expect("a database");
+        Self { control, worlds, clock, admin, db }
+    }
+
+    /// The same database after a restart: other worlds, other keys.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn restarted(&self) -> Self {
+        Self::over(self.db.clone()).await
+    }
+}

@@ -1,0 +1,28 @@
+//! The routes, one file per resource; each file's `routes` is its contents page.
+
+mod entities;
+mod health;
+mod lifecycle;
+mod participants;
+mod query;
+mod realtime;
+mod scenes;
+mod sessions;
+mod tokens;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::HttpState;
+
+/// Every documented route.
+pub(crate) fn api() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .merge(sessions::routes())
+        .merge(lifecycle::routes())
+        .merge(participants::routes())
+        .merge(entities::routes())
+        .merge(scenes::routes())
+        .merge(tokens::routes())
+        .merge(realtime::routes())
+        .merge(health::routes())
+}
