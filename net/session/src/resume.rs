@@ -89,12 +89,12 @@ mod tests {
     fn grace_ends() {
         let mut book = ResumeBook::new(1_000);
         let token = book.issue(7, [1; 32]).unwrap();
-        assert_eq!(book.expire(u64::MAX - 1), [], "a live connection does not expire");
+        assert!(book.expire(u64::MAX - 1).is_empty(), "a live connection does not expire");
         book.left(0, &7);
         assert_eq!(book.redeem(1_001, &token), None);
         book.issue(8, [3; 32]).unwrap();
         book.left(0, &8);
-        assert_eq!(book.expire(1_000), []);
+        assert!(book.expire(1_000).is_empty());
         assert_eq!(book.expire(1_001), [8]);
     }
 

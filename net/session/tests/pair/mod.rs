@@ -1,0 +1,277 @@
+//! Two ends in simulated time, and a world just large enough to be shown.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use bytes::Bytes;
+use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
+use hd1_protocol::{
+    Encoding, Packet, Room, hash,
+    message::{Hello, Welcome},
+    shapes::Shapes,
+    state::{self, StateHeader, StateWriter},
+    structure::{self, StructureOp},
+};
+use hd1_schema::{
+    CatalogueHash, ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Row, Value, catalogue_hash,
+};
+use hd1_session::{
+    ClientConfig, ClientConnection, ClientEvent, Closing, Rates, ServerConnection, ServerEvent, Transmit,
+};
+use hd1_transport::{Conditions, LossyQueue};
+
+pub const PLACE: ComponentId = ComponentId(1);
+pub const LABEL: ComponentId = ComponentId(3);
+pub const HZ: u32 = 50;
+pub const PERIOD_US: u64 = 20_000;
+
+pub fn schemas() -> Vec<ComponentSchema> {
+    let schema = |id, name: &str, delivery, field: &str, kind, default| ComponentSchema {
+        id,
+        name: name.into(),
+        doc: String::new(),
+        delivery,
+        client_writable: true,
+        fields: vec![FieldSchema { name: field.into(), doc: String::new(), kind, unit: String::new(), default }],
+    };
+    let vec3 = FieldKind::Vec3 { range: Range::new(-1.0e4, 1.0e4), step: 0.01 };
+    let text = FieldKind::Text { max_bytes: 32 };
+    vec![
+        schema(PLACE, "Place", Delivery::State, "at", vec3, Value::Vec3([0.0; 3])),
+        schema(LABEL, "Label", Delivery::Reliable, "text", text, Value::Text(String::new())),
+    ]
+}
+
+pub fn hello() -> Hello {
+    Hello {
+        version: 1,
+        client: ClientType::Bot,
+        capabilities: Vec::new(),
+        ticket: Some("ticket".into()),
+        resume: None,
+        catalogue: None,
+    }
+}
+
+pub fn welcome(tick: Tick) -> Welcome {
+    Welcome {
+        version: 0,
+        capabilities: Vec::new(),
+        session: SessionId("01234567-89ab-7cde-8f01-23456789abcd".parse().unwrap()),
+        participant: ParticipantId("01234567-89ab-7cde-8f01-23456789abce".parse().unwrap()),
+        player: PlayerId(1),
+        role: Role::Participant,
+        tick,
+        tick_rate: TickRate::try_from(HZ).unwrap(),
+        server_us: 0,
+        resume_token: "resume me".into(),
+        resume_grace_s: 30,
+        catalogue_hash: catalogue_hash(&schemas()),
+        catalogue: None,
+        participants: Vec::new(),
+    }
+}
+
+/// So many entities that move each tick.
+pub struct World {
+    pub tick: Tick,
+    pub seq: u64,
+    pub places: Vec<[i32; 3]>,
+    shapes: Shapes,
+}
+
+impl World {
+    pub fn new(entities: usize) -> Self {
+        World { tick: Tick(100), seq: 0, places: vec![[0; 3]; entities], shapes: Shapes::new(schemas()) }
+    }
+
+    pub fn snapshot(&self) -> Vec<Bytes> {
+        let spawn = |(i, place): (usize, &[i32; 3])| StructureOp::Spawn {
+            entity: NetId(i as u32 + 1),
+            components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
+        };
+        let spawns: Vec<_> = self.places.iter().enumerate().map(spawn).collect();
+        let chunks = structure::encode_snapshot(&self.shapes, self.tick, self.seq, &spawns).unwrap();
+        chunks.into_iter().map(Bytes::from).collect()
+    }
+
+    pub fn step(&mut self) {
+        self.tick = self.tick.next();
+        for (i, place) in self.places.iter_mut().enumerate() {
+            place[i % 3] += (self.tick.0 % 7) as i32 - 2;
+        }
+    }
+
+    /// A label on an entity.
+    pub fn label(&mut self, entity: NetId, text: &str) -> Bytes {
+        self.seq += 1;
+        let mut row = Row::default();
+        row.text(text);
+        let ops = [StructureOp::Set { entity, component: LABEL, row }];
+        structure::encode_batch(&self.shapes, self.tick, self.seq, &ops).unwrap().into()
+    }
+
+    /// The whole state as fragments; check sums only where there are no labels.
+    pub fn state(&self, base: Tick, input_ack: u32) -> Vec<Bytes> {
+        let mut writer = StateWriter::default();
+        let mut sum = 0u64;
+        for (i, place) in self.places.iter().enumerate() {
+            let id = NetId(i as u32 + 1);
+            writer.push(id, PLACE, None, place);
+            sum = sum.wrapping_add(hash::presence(id)).wrapping_add(hash::component(id, PLACE, place, &[]));
+        }
+        let header = StateHeader {
+            input_ack: 0,
+            tick: self.tick,
+            base,
+            structure_seq: self.seq,
+            index: 0,
+            count: 0,
+            hash: (self.seq == 0).then_some(sum),
+        };
+        writer.finish(header).iter().map(|body| state::frame(input_ack, body).into()).collect()
+    }
+}
+
+/// Both ends, the network between them, and the world behind the server.
+pub struct Pair {
+    pub now: u64,
+    pub client: ClientConnection,
+    pub server: ServerConnection,
+    pub world: World,
+    pub room: Room,
+    pub client_events: Vec<ServerEvent>,
+    pub server_events: Vec<ClientEvent>,
+    pub client_closed: Option<Closing>,
+    pub server_closed: Option<Closing>,
+    up: LossyQueue,
+    down: LossyQueue,
+    acked: Tick,
+    input_seq: u32,
+    next_tick_us: Option<u64>,
+}
+
+impl Pair {
+    pub fn new(conditions: Conditions) -> Self {
+        let config = ClientConfig { hello: hello(), known: None, keep_ticks: 8, record_changes: false };
+        Pair {
+            now: 0,
+            client: ClientConnection::new(0, config),
+            server: ServerConnection::new(0, Encoding::Binary, Rates::default()),
+            world: World::new(40),
+            room: Room::ALL,
+            client_events: Vec::new(),
+            server_events: Vec::new(),
+            client_closed: None,
+            server_closed: None,
+            up: LossyQueue::new(conditions),
+            down: LossyQueue::new(Conditions { seed: conditions.seed + 1, ..conditions }),
+            acked: Tick(0),
+            input_seq: 0,
+            next_tick_us: None,
+        }
+    }
+
+    /// Runs to a moment: packets, timeouts and ticks in the order of their times.
+    pub fn run_until(&mut self, end: u64) {
+        loop {
+            self.exchange();
+            let times = [
+                self.up.next_due(),
+                self.down.next_due(),
+                self.client.next_timeout(),
+                self.server.next_timeout(),
+                self.next_tick_us,
+            ];
+            let next = times.into_iter().flatten().min().filter(|next| *next <= end);
+            let Some(next) = next else { break };
+            // A due timeout that changes nothing must not stop time.
+            self.now = next.max(self.now + 1);
+            while let Some(packet) = self.up.pop(self.now) {
+                self.server.handle_packet(self.now, &packet);
+            }
+            while let Some(packet) = self.down.pop(self.now) {
+                self.client.handle_packet(self.now, &packet);
+            }
+            if self.client.next_timeout().is_some_and(|due| self.now >= due) {
+                self.client.handle_timeout(self.now);
+            }
+            if self.server.next_timeout().is_some_and(|due| self.now >= due) {
+                self.server.handle_timeout(self.now);
+            }
+            self.tick();
+        }
+        self.now = end;
+    }
+
+    fn tick(&mut self) {
+        if self.next_tick_us.is_none_or(|due| self.now < due) {
+            return;
+        }
+        self.next_tick_us = self.next_tick_us.map(|due| due + PERIOD_US);
+        self.world.step();
+        let frames = self.world.state(self.acked, self.input_seq);
+        self.server.send_state(self.now, self.world.tick, frames);
+    }
+
+    fn exchange(&mut self) {
+        while let Some(transmit) = self.client.poll_transmit(self.now, Room::ALL) {
+            match transmit {
+                Transmit::Packet(packet) => self.up.push(self.now, packet),
+                Transmit::Close(closing) => self.client_closed = Some(closing),
+            }
+        }
+        while let Some(event) = self.server.poll_event() {
+            match &event {
+                ClientEvent::Hello { .. } => {
+                    self.server.accept(self.now, welcome(self.world.tick), &schemas());
+                    self.server.send_snapshot(self.now, self.world.tick, self.world.snapshot());
+                    self.acked = self.world.tick;
+                    self.next_tick_us = Some(self.now + PERIOD_US);
+                }
+                ClientEvent::Acked(tick) => self.acked = *tick,
+                ClientEvent::Input(sample) => self.input_seq = sample.seq,
+                _ => {}
+            }
+            self.server_events.push(event);
+        }
+        while let Some(transmit) = self.server.poll_transmit(self.now, self.room) {
+            match transmit {
+                Transmit::Packet(packet) => self.down.push(self.now, packet),
+                Transmit::Close(closing) => self.server_closed = Some(closing),
+            }
+        }
+        while let Some(event) = self.client.poll_event() {
+            self.client_events.push(event);
+        }
+    }
+
+    /// What the client holds of an entity's place, in lanes.
+    pub fn shown(&self, entity: usize) -> Option<Vec<i32>> {
+        Some(self.client.mirror().row(NetId(entity as u32 + 1), PLACE)?.lanes.to_vec())
+    }
+}
+
+/// A server's end alone, past its welcome.
+pub fn live_server(encoding: Encoding) -> ServerConnection {
+    let mut server = ServerConnection::new(0, encoding, Rates::default());
+    let hello = hd1_protocol::encode_message(encoding, &hd1_protocol::ClientMessage::Hello(hello()));
+    server.handle_packet(0, &Packet::control(hello));
+    assert!(matches!(server.poll_event(), Some(ClientEvent::Hello { .. })));
+    server.accept(0, welcome(Tick(100)), &schemas());
+    server
+}
+
+/// Everything a server has to send, then how it closed, if it did.
+pub fn drain(server: &mut ServerConnection, now: u64) -> (Vec<Packet>, Option<Closing>) {
+    let (mut packets, mut closed) = (Vec::new(), None);
+    while let Some(transmit) = server.poll_transmit(now, Room::ALL) {
+        match transmit {
+            Transmit::Packet(packet) => packets.push(packet),
+            Transmit::Close(closing) => closed = Some(closing),
+        }
+    }
+    (packets, closed)
+}
+
+pub fn known_hash() -> CatalogueHash {
+    catalogue_hash(&schemas())
+}

@@ -1,0 +1,143 @@
+//! What two ends do together over good and bad networks, in simulated time.
+
+mod pair;
+
+use hd1_core::{NetId, Tick};
+use hd1_protocol::{CloseCode, InputSample, Operation, ServerMessage};
+use hd1_session::{ClientConnection, ClientEvent, Credential, ServerEvent};
+use hd1_transport::Conditions;
+use pair::{Pair, schemas};
+use proptest::prelude::*;
+
+fn good() -> Conditions {
+    Conditions { delay_us: 15_000, ..Conditions::default() }
+}
+
+#[test]
+fn a_client_enters_sees_and_steers() {
+    let mut pair = Pair::new(good());
+    pair.run_until(1_000_000);
+    let credential = Credential::Ticket("ticket".into());
+    assert!(matches!(&pair.server_events[0], ClientEvent::Hello { credential: c, .. } if *c == credential));
+    assert!(matches!(pair.client_events[0], ServerEvent::Welcome(_)));
+    assert!(pair.client_events.contains(&ServerEvent::Ready { tick: Tick(100) }));
+    let seq = pair.client.set_input(InputSample { forward: 1.0, ..InputSample::default() });
+    pair.run_until(2_000_000);
+    assert!(pair.server_events.iter().any(|e| matches!(e, ClientEvent::Input(s) if s.seq == seq && s.forward == 1.0)));
+    assert_eq!(pair.client.input_ack(), seq, "the acknowledgement came back with state");
+    let stats = pair.client.mirror().stats();
+    assert!(stats.checks > 40 && stats.desyncs == 0, "{stats:?}");
+    assert!(!pair.server.is_closed());
+}
+
+#[test]
+fn the_clocks_agree_within_the_way() {
+    let mut pair = Pair::new(good());
+    pair.run_until(5_000_000);
+    let clock = pair.client.clock();
+    assert_eq!(clock.rtt_min_us(), 30_000);
+    let off = clock.server_us(pair.now).unwrap() - pair.now as i64;
+    assert!(off.abs() < 1_000, "{off} µs off");
+    let age = clock.staleness_us(pair.now, clock.newest().unwrap()).unwrap();
+    assert!((10_000..45_000).contains(&age), "{age} µs old");
+    let drawn = clock.render_tick(pair.now).unwrap();
+    let behind = clock.newest().unwrap().0 as f64 - drawn;
+    assert!((0.0..3.0).contains(&behind), "drawn {behind} ticks behind");
+}
+
+#[test]
+fn a_returning_client_needs_no_catalogue_and_shows_its_token() {
+    let mut pair = Pair::new(good());
+    pair.run_until(1_000_000);
+    let config = pair.client.resumption().unwrap();
+    assert_eq!(config.hello.resume.as_deref(), Some("resume me"));
+    assert_eq!(config.hello.ticket, None);
+    let mut again = Pair::new(good());
+    again.client = ClientConnection::new(0, config);
+    again.run_until(1_000_000);
+    let credential = Credential::Resume("resume me".into());
+    assert!(matches!(&again.server_events[0], ClientEvent::Hello { credential: c, .. } if *c == credential));
+    let Some(ServerEvent::Welcome(welcome)) = again.client_events.first() else { panic!("no welcome") };
+    assert_eq!(welcome.catalogue, None, "its hash showed that it has the schemas");
+    assert_eq!(again.client.mirror().shapes().schemas().count(), schemas().len());
+    assert!(again.client.mirror().is_ready());
+}
+
+#[test]
+fn an_operation_is_answered_by_its_id() {
+    let mut pair = Pair::new(good());
+    pair.run_until(200_000);
+    let id = pair.client.send_op(Operation::Despawn { entity: NetId(9) }).unwrap();
+    pair.run_until(400_000);
+    assert!(pair.server_events.contains(&ClientEvent::Op { id, op: Operation::Despawn { entity: NetId(9) } }));
+    let done = ServerMessage::OpResult { id, ok: true, entity: Some(NetId(9)), error: None };
+    pair.server.send_message(pair.now, &done);
+    pair.run_until(600_000);
+    assert!(pair.client_events.contains(&ServerEvent::OpResult { id, result: Ok(Some(NetId(9))) }));
+}
+
+#[test]
+fn goodbye_is_heard() {
+    let mut pair = Pair::new(good());
+    pair.run_until(200_000);
+    pair.client.bye();
+    pair.run_until(400_000);
+    assert!(pair.server_events.contains(&ClientEvent::Bye));
+    assert_eq!(pair.server_closed.as_ref().map(|c| c.code), Some(CloseCode::Bye));
+}
+
+#[test]
+fn a_close_reaches_the_client_with_its_reason() {
+    let mut pair = Pair::new(good());
+    pair.run_until(200_000);
+    pair.server.close(pair.now, CloseCode::Kicked, "for good");
+    pair.run_until(400_000);
+    let closed = pair.client_events.iter().find_map(|e| match e {
+        ServerEvent::Closed(closing) => Some(closing.clone()),
+        _ => None,
+    });
+    let closed = closed.unwrap();
+    assert_eq!((closed.code, closed.reason.as_str()), (CloseCode::Kicked, "for good"));
+}
+
+#[test]
+fn both_ends_notice_silence() {
+    let mut pair = Pair::new(Conditions { loss: 1.0, ..good() });
+    pair.run_until(1_000_000);
+    // Nobody polls the other end any more: each alone.
+    pair.client.handle_timeout(20_000_000);
+    assert!(matches!(pair.client.poll_event(), Some(ServerEvent::Closed(c)) if c.code == CloseCode::Idle));
+    pair.server.handle_timeout(20_000_000);
+    assert!(pair.server.is_closed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is lost, repeated or overtaken, the mirror never contradicts the server and is whole once it is quiet.
+    #[test]
+    fn the_mirror_converges_over_any_network(
+        loss in 0.0..0.4f64, duplicate in 0.0..0.3f64, delay_us in 0..120_000u64, jitter_us in 0..60_000u64, seed in 1..u64::MAX / 2,
+    ) {
+        let mut pair = Pair::new(Conditions { loss, duplicate, delay_us, jitter_us, seed });
+        pair.run_until(3_000_000);
+        let label = pair.world.label(NetId(3), "named");
+        pair.server.send_structure(pair.now, label);
+        pair.run_until(6_000_000);
+        let stats = pair.client.mirror().stats();
+        prop_assert_eq!(stats.desyncs, 0);
+        prop_assert!(pair.client_closed.is_none() && pair.server_closed.is_none());
+        prop_assert!(pair.client.mirror().acked() > Tick(150), "acked {}", pair.client.mirror().acked());
+        prop_assert_eq!(pair.client.mirror().structure_seq(), 1);
+        // The world at the acknowledged tick is what the mirror shows, for every entity.
+        let mut world = pair::World::new(pair.world.places.len());
+        while world.tick < pair.client.mirror().acked() {
+            world.step();
+        }
+        for (i, place) in world.places.iter().enumerate() {
+            let history = pair.client.mirror().entity(NetId(i as u32 + 1)).and_then(|e| e.held(pair::PLACE).cloned());
+            let Some(hd1_protocol::mirror::HeldValue::State(history)) = history.map(|h| h.value) else { panic!() };
+            prop_assert_eq!(history.at(world.tick).unwrap().lanes.to_vec(), place.to_vec());
+        }
+    }
+}
