@@ -43,7 +43,7 @@ export class Visit {
   /** May this participant change the entity? The server decides; this only decides what is offered. */
   mayEdit(entity: EntityView): boolean {
     const { welcome } = this;
-    if (!welcome || welcome.role === 'viewer') return false;
+    if (!welcome || welcome.role === 'viewer' || entity.components['Avatar']) return false;
     return welcome.role !== 'participant' || entity.components['Owner']?.['player'] === welcome.player;
   }
 
