@@ -271,16 +271,23 @@ impl QuicLink {
     }
 
     pub(crate) async fn close(&mut self, code: CloseCode, reason: &str) {
-        let written = std::future::poll_fn(|cx| {
-            // Also what came in meanwhile is read and dropped: an unread stream would hold the window shut.
-            while let Poll::Ready(Ok(_)) = self.poll_next(cx) {}
-            match &self.control {
-                Some(_) if self.control_out.bytes > 0 && self.session.0.close_reason().is_none() => Poll::Pending,
-                _ => Poll::Ready(()),
+        let said = async {
+            std::future::poll_fn(|cx| {
+                // What comes in meanwhile is read and dropped: an unread stream would hold the window shut.
+                while let Poll::Ready(Ok(_)) = self.poll_next(cx) {}
+                let over = self.control_out.bytes == 0 || self.session.0.close_reason().is_some();
+                if over { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            // QUIC throws away what a closing connection has not delivered: the last words are waited for.
+            if let Some((stream, _)) = &mut self.control
+                && stream.finish().is_ok()
+            {
+                let _ = stream.stopped().await;
             }
-        });
+        };
         // A client that reads nothing still gets the code, which needs no stream.
-        let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT / 2, written).await;
+        let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT / 2, said).await;
         self.session.0.close(u32::from(u16::from(code)), reason.as_bytes());
     }
 
