@@ -22,6 +22,8 @@ export class Batches {
   private hidden: number | null = null;
   private stale = false;
 
+  constructor(private readonly plain: boolean) {}
+
   /** Fits the meshes to a new table; afterwards every matrix must be uploaded once. */
   rebuild(table: Table, columns: Columns): void {
     this.ids = columns.ids.slice();
@@ -98,7 +100,7 @@ export class Batches {
     if (before) this.discard(key, before);
     // Room to grow, so that one entity more is not a new mesh.
     const capacity = Math.max(16, 2 ** Math.ceil(Math.log2(batch.count)));
-    const mesh = new InstancedMesh(unitGeometry(batch.shape), makeMaterial(batch), capacity);
+    const mesh = new InstancedMesh(unitGeometry(batch.shape), makeMaterial(batch, this.plain), capacity);
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.instanceColor = new InstancedBufferAttribute(new Float32Array(capacity * 3), 3);
     // Its bounds are the world's: culling it as a whole would never pay.

@@ -9,6 +9,7 @@ import {
   FrontSide,
   type Material as ThreeMaterial,
   MeshBasicMaterial,
+  MeshLambertMaterial,
   MeshPhongMaterial,
   MeshStandardMaterial,
   PlaneGeometry,
@@ -39,7 +40,8 @@ function make(shape: Shape): BufferGeometry {
   }
 }
 
-export function makeMaterial(batch: Batch): ThreeMaterial {
+/** `plain` is for machines that draw by software. */
+export function makeMaterial(batch: Batch, plain: boolean): ThreeMaterial {
   const { kind, opacity, metalness, roughness, emissive }: Material = batch.material;
   const common = {
     transparent: opacity < 1,
@@ -49,6 +51,7 @@ export function makeMaterial(batch: Batch): ThreeMaterial {
   };
   if (kind === 'basic') return new MeshBasicMaterial(common);
   const lit = { ...common, emissive: new Color(...emissive) };
+  if (plain) return new MeshLambertMaterial(lit);
   if (kind === 'phong') return new MeshPhongMaterial({ ...lit, shininess: 40, specular: 0x333333 });
   return new MeshStandardMaterial({ ...lit, metalness, roughness });
 }

@@ -5,9 +5,11 @@ import {
   Color,
   DirectionalLight,
   FogExp2,
+  GridHelper,
   HemisphereLight,
   Mesh,
   NeutralToneMapping,
+  type Object3D,
   PCFShadowMap,
   PerspectiveCamera,
   PlaneGeometry,
@@ -43,7 +45,7 @@ export class Stage {
   readonly camera = new PerspectiveCamera(62, 1, 0.1, 1500);
   private readonly sun = new DirectionalLight(SUN_COLOUR, SUN);
   private readonly sky = new HemisphereLight('#c3d0f0', '#4a4238', SKY);
-  private readonly grid: Mesh<PlaneGeometry, ShaderMaterial>;
+  private readonly grid: Object3D;
   private readonly dome: Mesh<SphereGeometry, ShaderMaterial>;
   private readonly fog = new FogExp2(GROUND, 0.0045);
   private ratio: number;
@@ -65,7 +67,7 @@ export class Stage {
     this.ratio = this.ratioMax;
 
     this.dome = skyDome(SKY_TOP.clone(), SKY_RIM.clone(), GROUND);
-    this.grid = floorGrid();
+    this.grid = high ? floorGrid() : plainGrid();
     this.sun.castShadow = high;
     this.sun.shadow.mapSize.set(2048, 2048);
     const view = this.sun.shadow.camera;
@@ -76,7 +78,7 @@ export class Stage {
     this.sun.shadow.normalBias = 0.03;
     this.scene.fog = this.fog;
     this.scene.add(this.dome, this.grid, this.sky, this.sun, this.sun.target);
-    this.reflections();
+    if (high) this.reflections();
     this.light(null, null);
   }
 
@@ -90,7 +92,8 @@ export class Stage {
     if (sun) this.sun.color.setRGB(...sun.colour);
     else this.sun.color.set(SUN_COLOUR);
     this.sun.intensity = sun ? sun.intensity : ambient ? 0 : SUN;
-    this.sky.intensity = ambient ? 0 : SKY;
+    // Without reflections the sky has to light more.
+    this.sky.intensity = ambient ? 0 : this.quality === 'high' ? SKY : SKY * 2;
     this.scene.environmentIntensity = ambient ? 0.35 : 0.55;
     // What lights a scene from everywhere is its sky, so it also has the sky's colour.
     const [rim, top] = [SKY_RIM.clone(), SKY_TOP.clone()];
@@ -109,7 +112,8 @@ export class Stage {
   draw(focus: Vector3, sunward: Vector3 | null): void {
     this.fit();
     this.dome.position.copy(this.camera.position);
-    this.grid.position.set(focus.x, -0.03, focus.z);
+    // In whole steps of ten metres, so that lines stay where they are while one walks.
+    this.grid.position.set(Math.round(focus.x / 10) * 10, -0.03, Math.round(focus.z / 10) * 10);
     // Whole metres keep the shadow's texels still while one walks.
     const [x, z] = [Math.round(focus.x), Math.round(focus.z)];
     this.sun.target.position.set(x, focus.y, z);
@@ -175,29 +179,36 @@ function skyDome(top: Color, rim: Color, ground: Color): Mesh<SphereGeometry, Sh
     depthWrite: false,
     fog: false,
     uniforms: { top: { value: top }, rim: { value: rim }, ground: { value: ground } },
+    // Shaded at its corners: a picture drawn by software has a million points and no time.
     vertexShader: `
-      varying vec3 direction;
+      varying vec3 colour;
+      uniform vec3 top; uniform vec3 rim; uniform vec3 ground;
       void main() {
-        direction = position;
+        float h = normalize(position).y;
+        colour = h > 0.0 ? mix(rim, top, pow(min(h * 1.6, 1.0), 0.55)) : mix(rim, ground, pow(min(-h * 5.0, 1.0), 0.6));
         gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
       }`,
     fragmentShader: `
-      varying vec3 direction;
-      uniform vec3 top; uniform vec3 rim; uniform vec3 ground;
+      varying vec3 colour;
       void main() {
-        float h = normalize(direction).y;
-        vec3 colour = h > 0.0 ? mix(rim, top, pow(min(h * 1.6, 1.0), 0.55)) : mix(rim, ground, pow(min(-h * 5.0, 1.0), 0.6));
         gl_FragColor = vec4(colour, 1.0);
         #include <colorspace_fragment>
       }`,
   });
-  const dome = new Mesh(new SphereGeometry(800, 24, 16), material);
+  const dome = new Mesh(new SphereGeometry(800, 16, 64), material);
   dome.renderOrder = -2;
   dome.frustumCulled = false;
   return dome;
 }
 
-function floorGrid(): Mesh<PlaneGeometry, ShaderMaterial> {
+function plainGrid(): Object3D {
+  const grid = new GridHelper(120, 12, GRID, GRID);
+  grid.material.transparent = true;
+  grid.material.opacity = 0.14;
+  return grid;
+}
+
+function floorGrid(): Object3D {
   const material = new ShaderMaterial({
     transparent: true,
     depthWrite: false,
@@ -207,7 +218,7 @@ function floorGrid(): Mesh<PlaneGeometry, ShaderMaterial> {
       varying vec3 world; varying vec2 here;
       void main() {
         vec4 at = modelMatrix * vec4(position, 1.0);
-        world = at.xyz; here = position.xz;
+        world = at.xyz; here = at.xz - cameraPosition.xz;
         gl_Position = projectionMatrix * viewMatrix * at;
       }`,
     fragmentShader: `

@@ -30,7 +30,7 @@ export interface WorldHandler {
 export class World {
   readonly rig = new Rig();
   private readonly stage: Stage;
-  private readonly batches = new Batches();
+  private readonly batches: Batches;
   private readonly lights = new Lights();
   private readonly labels: Labels;
   private readonly selection: Selection;
@@ -56,6 +56,7 @@ export class World {
     private readonly handler: WorldHandler,
   ) {
     this.stage = new Stage(canvas, quality);
+    this.batches = new Batches(quality === 'low');
     this.stage.scene.add(this.batches.root, this.lights.root, this.visors.mesh);
     this.labels = new Labels(labelLayer);
     this.selection = new Selection(this.stage.scene, this.stage.camera, canvas, {
