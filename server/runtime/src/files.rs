@@ -47,7 +47,7 @@ impl WorldFolder {
                 found.push((Tick(tick), path));
             }
         }
-        found.sort_by(|a, b| b.0.cmp(&a.0));
+        found.sort_by_key(|(tick, _)| std::cmp::Reverse(*tick));
         Ok(found)
     }
 

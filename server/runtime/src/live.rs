@@ -130,7 +130,7 @@ impl Live {
             player: entered.player,
             role: entrant.role,
             tick,
-            tick_rate: slot.spec.tick_rate,
+            tick_rate: self.sim.config().tick_rate,
             server_us: 0,
             resume_token: String::new(),
             resume_grace_s: 0,

@@ -69,5 +69,5 @@ fn from_source(slot: &Slot) -> Result<Sim, String> {
 pub(crate) fn begin_recording(slot: &Slot, live: &mut Live) -> Recorder {
     let state = live.sim.snapshot();
     let tick = live.sim.current_tick();
-    Recorder::begin(slot.folder.clone(), slot.session, tick, state, Arc::clone(&slot.context.disk))
+    Recorder::begin(slot.folder.clone(), slot.session, tick, state, Arc::clone(&slot.context))
 }

@@ -7,26 +7,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::DecodeError;
-use hd1_replication::{ClientKey, Outgoing, Replicator};
+use hd1_replication::{ClientKey, Outgoing, Replicator, WorldCapture};
 use hd1_schema::ComponentSchema;
 use hd1_sim::Sim;
-use hd1_world::{CaptureState, Change, capture};
 
 /// One world's replication and what it has seen of the world.
 pub(crate) struct Replication {
     replicator: Replicator,
-    seen: CaptureState,
-    entries_known: usize,
+    seen: WorldCapture,
 }
 
 impl Replication {
     /// Takes in the whole world as it is.
     pub fn begin(sim: &mut Sim) -> Result<Self, DecodeError> {
-        let mut replication = Replication {
-            replicator: Replicator::new(schemas(sim)),
-            seen: CaptureState::default(),
-            entries_known: sim.catalogue().entries().len(),
-        };
+        let mut replication = Replication { replicator: Replicator::new([]), seen: WorldCapture::default() };
         replication.capture(sim)?;
         Ok(replication)
     }
@@ -34,22 +28,7 @@ impl Replication {
     /// Takes in what the newest tick changed; answers the components that clients have not heard of yet.
     pub fn capture(&mut self, sim: &mut Sim) -> Result<Vec<ComponentSchema>, DecodeError> {
         let tick = sim.current_tick();
-        let entries = sim.catalogue().entries();
-        let new = entries[self.entries_known..].iter().map(|entry| &*entry.schema);
-        let registered: Vec<_> = new.filter(|schema| schema.is_replicated()).cloned().collect();
-        self.entries_known = entries.len();
-        registered.iter().for_each(|schema| self.replicator.register(schema.clone()));
-        let world = sim.world_mut();
-        let seen = &mut self.seen;
-        self.replicator.tick(tick, |tracked| {
-            capture(world, seen, &mut |change| match change {
-                Change::Spawned(entity) => tracked.spawned(entity),
-                Change::Despawned(entity) => tracked.despawned(entity),
-                Change::Set(entity, component, row) => tracked.set(entity, component, row),
-                Change::Removed(entity, component) => tracked.removed(entity, component),
-            });
-        })?;
-        Ok(registered)
+        self.seen.capture(sim.world_mut(), tick, &mut self.replicator)
     }
 
     /// Adds a client; its join snapshot.

@@ -73,6 +73,9 @@ pub enum SnapshotFault {
     TooNew(u16),
 }
 
+/// A damaged file and what is wrong with it.
+pub(crate) type SetAside = (PathBuf, SnapshotFault);
+
 impl Snapshot {
     /// Reads and checks a snapshot file.
     ///
@@ -137,7 +140,7 @@ impl Snapshot {
 
     /// The newest usable snapshot in a folder. Damaged ones are renamed to `*.damaged`, so that they neither hide
     /// nor outlive the good ones, and are told.
-    pub(crate) fn newest(folder: &WorldFolder) -> io::Result<(Option<Snapshot>, Vec<(PathBuf, SnapshotFault)>)> {
+    pub(crate) fn newest(folder: &WorldFolder) -> io::Result<(Option<Snapshot>, Vec<SetAside>)> {
         let mut damaged = Vec::new();
         for (_, path) in folder.list(KIND, EXTENSION)? {
             match Snapshot::read(&path) {

@@ -248,7 +248,7 @@ async fn a_drain_tells_clients_to_come_back() {
     let rig = Rig::new(|_| {});
     let session = rig.world(&moving()).await;
     let mut ada = rig.client(session, ParticipantId::generate(), "ada");
-    rig.until(&mut ada, TestClient::is_ready).await;
+    rig.until(&mut ada, |c| c.is_ready() && avatars(c) == 1).await;
     let runtime = rig.runtime.clone();
     let drain = tokio::spawn(async move { runtime.drain(std::time::Duration::from_secs(10)).await });
     rig.until(&mut ada, |c| c.closed.is_some()).await;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use hd1_core::SessionId;
 use hd1_protocol::Operation;
-use hd1_runtime::{Request, RuntimeError, WorldStatus};
+use hd1_runtime::{Request, RuntimeError, WorldQuery, WorldStatus};
+use hd1_sim::EntityQuery;
 use support::{PERIOD, Rig, files, moving, panicking, spec, still};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,10 +123,38 @@ async fn after_a_crash_the_last_snapshot_runs_on() {
         rig.step(1);
     }
     assert!(matches!(command.await.unwrap(), Err(RuntimeError::Crashed(_))));
-    assert_eq!(rig.status(session), WorldStatus::Crashed);
     rig.step(11);
-    assert_eq!(rig.status(session), WorldStatus::Running);
-    assert!((7..12).contains(&rig.tick(session)), "{}", rig.tick(session));
+    assert_eq!((rig.status(session), rig.runtime.metrics().crashes), (WorldStatus::Running, 1));
+    let statuses: Vec<_> = rig.heard.statuses.lock().unwrap().iter().map(|(_, status)| *status).collect();
+    assert_eq!(statuses, [WorldStatus::Running, WorldStatus::Crashed, WorldStatus::Running]);
+    let page = rig.runtime.query(session, WorldQuery::Entities(EntityQuery { limit: 10, ..Default::default() })).await;
+    assert_eq!(page.unwrap()["total"], 1, "what brought it down is not in the snapshot");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_mailbox_says_so_at_once_and_takes_more_after_a_tick() {
+    let rig = Rig::new(|_| {});
+    let session = rig.world(&still()).await;
+    let command = || {
+        let runtime = rig.runtime.clone();
+        let text = "hello".to_owned();
+        tokio::spawn(async move { runtime.command(session, Operation::Chat { text }).await })
+    };
+    let waiting: Vec<_> = (0..hd1_runtime::limits::MAILBOX_ADMIN_MAX).map(|_| command()).collect();
+    while rig.runtime.metrics().mailbox_depth < waiting.len() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(command().await.unwrap(), Err(RuntimeError::Busy));
+    assert_eq!(rig.runtime.metrics().operations_refused, 1);
+    rig.step(1);
+    for answered in waiting {
+        answered.await.unwrap().unwrap();
+    }
+    let again = command();
+    while !again.is_finished() {
+        rig.step(1);
+    }
+    again.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +263,7 @@ async fn a_drain_saves_every_world_and_keeps_its_record() {
     rig.step(3);
     let drained = rig.runtime.drain(std::time::Duration::from_secs(10)).await;
     assert_eq!((drained.saved, drained.failed, drained.unfinished), (20, 0, 0));
-    assert!(sessions.iter().all(|session| rig.files(*session, "hd1s").len() == 1));
+    assert!(sessions.iter().all(|session| !rig.files(*session, "hd1s").is_empty()));
     let created = rig.runtime.create(SessionId::generate(), spec(&still(), WorldStatus::Created)).await;
     assert_eq!(created, Err(RuntimeError::Draining));
     let last = rig.heard.statuses.lock().unwrap().last().copied();

@@ -94,6 +94,7 @@ impl Body {
         match stepped {
             Ok(Ok(admin_results)) => {
                 slot.figures.tick.store(live.sim.current_tick().0, Ordering::Relaxed);
+                slot.figures.entities.store(live.sim.entity_count(), Ordering::Relaxed);
                 for (request, result) in admin_results {
                     slot.answer(request, result.map_err(RuntimeError::Refused));
                 }
@@ -101,7 +102,7 @@ impl Body {
             Ok(Err(error)) => return self.crash(slot, format!("it cannot be replicated: {error}"), now),
             Err(panic) => return self.crash(slot, reason_of(&*panic), now),
         }
-        let period = slot.spec.tick_rate.period_ns();
+        let period = live.sim.config().tick_rate.period_ns();
         self.heavy = took > period;
         if self.heavy {
             add(&counters.overruns, 1);

@@ -143,6 +143,7 @@ impl Body {
         match result {
             Ok(live) => {
                 slot.figures.tick.store(live.sim.current_tick().0, Ordering::Relaxed);
+                slot.figures.entities.store(live.sim.entity_count(), Ordering::Relaxed);
                 self.live = Some(live);
                 self.empty_since = Some(now);
                 self.snapshot_due = now + slot.spread(self.snapshot_interval(slot));
@@ -234,7 +235,8 @@ impl Body {
         self.phase = Phase::Settled(status);
         self.restart_at = None;
         if status == WorldStatus::Running {
-            let rate = slot.spec.tick_rate;
+            // The rate that the world was made with: its steps are of that length, whatever the session says now.
+            let rate = self.live.as_ref().map_or(slot.spec.tick_rate, |live| live.sim.config().tick_rate);
             let phase = slot.spread(rate.period_ns());
             // Worlds that start together do not tick together.
             self.pacer = Some(Pacer::new(rate, now.saturating_sub(phase)));

@@ -101,3 +101,44 @@ fn step(sim: &mut Sim, record: &Record) -> Result<Option<(Tick, u64)>, rmp_serde
     };
     Ok(catch_unwind(AssertUnwindSafe(run)).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use hd1_protocol::Operation;
+    use hd1_scenes::Scene;
+    use hd1_sim::{Command, SimConfig, TickInput};
+
+    use super::*;
+    use crate::live::encode_input;
+    use crate::recording::file::Header;
+
+    /// Whoever forges a log keeps its chain whole; the states still give it away.
+    #[test]
+    fn a_forged_input_is_found_at_its_tick() {
+        let scene = Scene::parse(r#"{ "name": "Empty", "entities": [] }"#).unwrap();
+        let session = SessionId::generate();
+        let mut sim = Sim::from_scene(SimConfig::new(session), &scene).unwrap();
+        let header = Header { session, tick: Tick(0), state: sim.snapshot() };
+        let (mut honest, mut chain) = header.encode();
+        let (mut forged, mut forged_chain) = header.encode();
+        for tick in 1..=9 {
+            let op = Operation::Spawn { components: Default::default() };
+            let commands = if tick == 5 { vec![Command::Admin { request: 1, op }] } else { Vec::new() };
+            let input = TickInput { commands };
+            let mut encoded = Vec::new();
+            encode_input(&input, &mut encoded);
+            sim.tick(&input);
+            let hash = Some(sim.state_hash());
+            chain.append(&mut honest, Tick(tick), hash, &encoded);
+            forged_chain.append(&mut forged, Tick(tick), hash, &[]);
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), honest).unwrap();
+        let report = replay(file.path()).unwrap();
+        assert_eq!((report.ticks, report.first_mismatch, report.ending), (9, None, Ending::Whole));
+        std::fs::write(file.path(), forged).unwrap();
+        let report = replay(file.path()).unwrap();
+        assert_eq!(report.first_mismatch.map(|mismatch| mismatch.tick), Some(Tick(5)));
+        assert!(!report.is_equal());
+    }
+}

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hd1_core::{SessionId, Tick};
 
 use super::file::{Chain, EXTENSION, Header, KIND};
+use crate::context::Context;
 use crate::files::WorldFolder;
-use crate::jobs::JobPool;
 use crate::limits::{RECORDING_BACKLOG_BYTES_MAX, RECORDING_BATCH_BYTES, RECORDINGS_KEPT};
 
 /// A recording under way.
 pub(crate) struct Recorder {
     sink: Arc<Sink>,
-    disk: Arc<JobPool>,
+    context: Arc<Context>,
     chain: Chain,
     gathered: Vec<u8>,
     bytes: u64,
@@ -43,7 +43,7 @@ struct Waiting {
 
 impl Recorder {
     /// Begins a recording from a state; the file appears when the disk gets to it.
-    pub fn begin(folder: WorldFolder, session: SessionId, tick: Tick, state: Vec<u8>, disk: Arc<JobPool>) -> Self {
+    pub fn begin(folder: WorldFolder, session: SessionId, tick: Tick, state: Vec<u8>, context: Arc<Context>) -> Self {
         let (header, chain) = Header { session, tick, state }.encode();
         let sink = Arc::new(Sink {
             folder,
@@ -53,7 +53,7 @@ impl Recorder {
             broken: AtomicBool::new(false),
         });
         let bytes = header.len() as u64;
-        let mut recorder = Recorder { sink, disk, chain, gathered: header, bytes };
+        let mut recorder = Recorder { sink, context, chain, gathered: header, bytes };
         recorder.flush(false);
         recorder
     }
@@ -82,7 +82,11 @@ impl Recorder {
         waiting.sync |= sync;
         if !std::mem::replace(&mut waiting.under_way, true) {
             let sink = Arc::clone(&self.sink);
-            self.disk.submit(move || sink.write_waiting());
+            let elsewhere = self.context.scheduler.elsewhere();
+            self.context.disk.submit(move || {
+                sink.write_waiting();
+                drop(elsewhere);
+            });
         }
     }
 

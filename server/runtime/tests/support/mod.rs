@@ -190,11 +190,11 @@ pub fn spec(scene: &Arc<Scene>, initial: WorldStatus) -> WorldSpec {
     }
 }
 
-/// A few boxes that spin and orbit.
+/// Twenty things in orbit.
 pub fn moving() -> Arc<Scene> {
     let entity = |n: u32| {
         format!(
-            r#"{{ "components": {{ "Transform": {{ "position": [{n}, 1, 0] }}, "Velocity": {{ "linear": [0.1, 0, 0] }} }} }}"#
+            r#"{{ "components": {{ "Transform": {{ "position": [{n}, 1, 0] }}, "Motion": {{ "mode": "orbit", "radius": 3, "period": 20 }} }} }}"#
         )
     };
     let entities: Vec<_> = (0..20).map(entity).collect();
