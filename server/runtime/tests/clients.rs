@@ -65,6 +65,8 @@ async fn a_join_wakes_a_hibernated_world_and_starts_no_stopped_one() {
     rig.runtime.lifecycle(session, Request::Hibernate).await.unwrap();
     rig.until(&mut ada, |c| c.closed.is_some()).await;
     assert_eq!(ada.closed.as_ref().unwrap().code, CloseCode::Hibernated);
+    let presence = rig.heard.presences.lock().unwrap().last().map(|(_, presence)| *presence);
+    assert_eq!(presence, Some(Presence::Absent), "whoever keeps records knows that nobody is connected");
     rig.runtime.lifecycle(session, Request::Stop).await.unwrap();
     let mut ada = rig.client(session, ParticipantId::generate(), "ada");
     rig.until(&mut ada, |c| c.closed.is_some()).await;

@@ -23,7 +23,9 @@ impl Body {
         let Phase::Settled(status) = self.phase else { return };
         if status == WorldStatus::Crashed {
             let due = self.restart_at.is_some_and(|at| at <= now);
-            if due && !self.write_under_way && !slot.context.is_draining() {
+            if due && slot.context.is_draining() {
+                self.restart_at = None;
+            } else if due && !self.write_under_way {
                 self.load(slot, WorldStatus::Running, None);
             }
             return;

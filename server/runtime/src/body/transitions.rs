@@ -209,8 +209,11 @@ impl Body {
     /// Ends every connection and frees the memory.
     fn let_go(&mut self, slot: &Slot, code: CloseCode, reason: &str, now: Nanos) {
         self.close_door(slot, now);
-        if let Some(mut live) = self.live.take() {
+        if let Some(live) = &mut self.live {
             live.expel_all(code, reason, now);
+        }
+        self.spread_news(slot);
+        if let Some(live) = self.live.take() {
             free_elsewhere(slot, live);
         }
         self.pacer = None;
