@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    mem::MaybeUninit,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -317,8 +318,9 @@ fn poll_frame(
         if let Some(frame) = reader.next()? {
             return Poll::Ready(Ok(Some(frame)));
         }
-        let mut chunk = [0u8; limits::READ_CHUNK_BYTES];
-        let mut buffer = ReadBuf::new(&mut chunk);
+        // Not zeroed: this runs at every wake-up, and mostly finds nothing.
+        let mut chunk = [MaybeUninit::uninit(); limits::READ_CHUNK_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut chunk);
         match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => {
                 if reader.buffer.is_empty() {

@@ -8,6 +8,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use hd1_protocol::{ALPN, CloseCode};
@@ -35,6 +36,10 @@ pub struct ServerOptions {
     pub origin_check: OriginCheck,
     /// Connections from one address.
     pub connections_per_address_max: usize,
+    /// From the first packet to a link, a browser's CONNECT included.
+    pub handshake_timeout: Duration,
+    /// Handshakes under way at which a new address must first prove itself by a Retry.
+    pub handshakes_before_retry: usize,
 }
 
 impl ServerOptions {
@@ -45,6 +50,8 @@ impl ServerOptions {
             certificate,
             origin_check: Arc::new(|_| true),
             connections_per_address_max: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
+            handshakes_before_retry: limits::HANDSHAKES_BEFORE_RETRY,
         }
     }
 }
@@ -147,7 +154,7 @@ async fn listen(endpoint: quinn::Endpoint, options: ServerOptions, ready: mpsc::
             incoming.refuse();
             continue;
         }
-        if handshakes.len() >= limits::HANDSHAKES_BEFORE_RETRY && incoming.may_retry() {
+        if handshakes.len() >= options.handshakes_before_retry && incoming.may_retry() {
             // Whoever lies about its address never sees the token, and costs nothing here.
             if incoming.retry().is_err() {
                 tracing::debug!("retry was not possible");
@@ -158,9 +165,9 @@ async fn listen(endpoint: quinn::Endpoint, options: ServerOptions, ready: mpsc::
             incoming.refuse();
             continue;
         };
-        let (ready, origin_check) = (ready.clone(), options.origin_check.clone());
+        let (ready, origin_check, deadline) = (ready.clone(), options.origin_check.clone(), options.handshake_timeout);
         handshakes.spawn(async move {
-            match tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greet(incoming, slot, &origin_check)).await {
+            match tokio::time::timeout(deadline, greet(incoming, slot, &origin_check)).await {
                 Ok(Ok(link)) => {
                     // Nobody takes links any more: the server is stopping.
                     let _ = ready.send(link).await;
