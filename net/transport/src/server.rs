@@ -13,7 +13,11 @@ use std::{
 
 use hd1_protocol::{ALPN, CloseCode};
 use quinn::crypto::rustls::HandshakeData;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use web_transport_quinn::{Request, Session, http::StatusCode};
 
@@ -167,13 +171,10 @@ async fn listen(endpoint: quinn::Endpoint, options: ServerOptions, ready: mpsc::
         };
         let (ready, origin_check, deadline) = (ready.clone(), options.origin_check.clone(), options.handshake_timeout);
         handshakes.spawn(async move {
-            match tokio::time::timeout(deadline, greet(incoming, slot, &origin_check)).await {
-                Ok(Ok(link)) => {
-                    // Nobody takes links any more: the server is stopping.
-                    let _ = ready.send(link).await;
-                }
-                Ok(Err(reason)) => tracing::debug!(reason, "handshake failed"),
-                Err(_) => tracing::debug!("handshake took too long"),
+            match greet(incoming, slot, &origin_check, Instant::now() + deadline).await {
+                // Nobody takes links any more: the server is stopping.
+                Ok(link) => drop(ready.send(link).await),
+                Err(reason) => tracing::debug!(reason, "handshake failed"),
             }
         });
     }
@@ -181,21 +182,38 @@ async fn listen(endpoint: quinn::Endpoint, options: ServerOptions, ready: mpsc::
     handshakes.shutdown().await;
 }
 
-/// From the first packet to a link: the handshake, then the fork by ALPN.
-async fn greet(incoming: quinn::Incoming, slot: AddressSlot, origin_check: &OriginCheck) -> Result<Link, String> {
-    let connection = incoming.await.map_err(|e| e.to_string())?;
-    let session = if alpn(&connection).as_deref() == Some(ALPN) {
-        Session::raw(connection)
-    } else {
-        let request = Request::accept(connection).await.map_err(|e| e.to_string())?;
-        let origin = request.headers.get("origin").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        if !origin_check(origin.as_deref()) {
-            request.reject(StatusCode::FORBIDDEN).await.map_err(|e| e.to_string())?;
-            return Err(format!("origin {origin:?} refused"));
+/// From the first packet to a link, within the deadline.
+async fn greet(
+    incoming: quinn::Incoming,
+    slot: AddressSlot,
+    origin_check: &OriginCheck,
+    deadline: Instant,
+) -> Result<Link, String> {
+    let late = |_| "took too long".to_owned();
+    let connection = timeout_at(deadline, incoming).await.map_err(late)?.map_err(|e| e.to_string())?;
+    match timeout_at(deadline, session(connection.clone(), origin_check)).await {
+        Ok(session) => Ok(Link::of(Inner::Quic(Box::new(QuicLink::server(session?, slot))))),
+        Err(elapsed) => {
+            // Keep-alives would hold such a connection for ever.
+            let code = CloseCode::HelloTimeout;
+            connection.close(u32::from(u16::from(code)).into(), code.reason().as_bytes());
+            Err(late(elapsed))
         }
-        request.ok().await.map_err(|e| e.to_string())?
-    };
-    Ok(Link::of(Inner::Quic(Box::new(QuicLink::server(session, slot)))))
+    }
+}
+
+/// The fork by ALPN: from here on both kinds are the same.
+async fn session(connection: quinn::Connection, origin_check: &OriginCheck) -> Result<Session, String> {
+    if alpn(&connection).as_deref() == Some(ALPN) {
+        return Ok(Session::raw(connection));
+    }
+    let request = Request::accept(connection).await.map_err(|e| e.to_string())?;
+    let origin = request.headers.get("origin").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    if !origin_check(origin.as_deref()) {
+        request.reject(StatusCode::FORBIDDEN).await.map_err(|e| e.to_string())?;
+        return Err(format!("origin {origin:?} refused"));
+    }
+    request.ok().await.map_err(|e| e.to_string())
 }
 
 fn alpn(connection: &quinn::Connection) -> Option<Vec<u8>> {
@@ -241,5 +259,28 @@ impl Drop for AddressSlot {
                 counts.remove(&self.address);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Trust;
+
+    #[tokio::test]
+    async fn a_browser_that_never_asks_is_let_go() {
+        let certificate = Certificate::self_signed(&["localhost".into()], 13).unwrap();
+        let trust = Trust::Pinned(vec![certificate.sha256()]);
+        let options =
+            ServerOptions { handshake_timeout: Duration::from_millis(500), ..ServerOptions::new(certificate) };
+        let server = QuicServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap();
+        let client = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let config = tls::client_config(&trust, tls::ALPN_H3).unwrap();
+        let connecting = client.connect_with(config, server.local_addr().unwrap(), "localhost").unwrap();
+        let connection = connecting.await.unwrap();
+        // It never sends a CONNECT.
+        let ended = tokio::time::timeout(Duration::from_secs(5), connection.closed()).await.expect("an end in time");
+        let quinn::ConnectionError::ApplicationClosed(close) = ended else { panic!("{ended}") };
+        assert_eq!(close.error_code, u32::from(u16::from(CloseCode::HelloTimeout)).into());
     }
 }

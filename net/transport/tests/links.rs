@@ -286,21 +286,6 @@ async fn under_load_an_address_is_proved_and_then_let_in() {
     assert!(client.is_ok() && link.is_some());
 }
 
-#[tokio::test]
-async fn whoever_dawdles_at_the_door_is_left_there() {
-    let certificate = certificate();
-    let trust = Trust::Pinned(vec![certificate.sha256()]);
-    let options = ServerOptions { handshake_timeout: Duration::ZERO, ..ServerOptions::new(certificate) };
-    let server = QuicServer::bind(loopback(), options).unwrap();
-    let address = server.local_addr().unwrap().to_string();
-    let connector = Connector::bind().unwrap();
-    let refused = connector.quic(&address, &trust).await;
-    // Whoever was quicker than the deadline finds the connection gone.
-    if let Ok(mut link) = refused {
-        assert!(matches!(end(&mut link).await, LinkEnd::Closed { .. } | LinkEnd::Lost(_)));
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_bad_network_delays_and_loses_in_its_own_time() {
     let (a, mut b) = Link::pair(Encoding::Binary, 1 << 20);
