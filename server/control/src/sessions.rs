@@ -134,8 +134,8 @@ impl Control {
         let record = found.ok_or(ControlError::NotFound("session"))?;
         authority.manage(&record)?;
         let mut settings = record.settings;
-        settings.guests = patch.guests.unwrap_or(settings.guests);
-        settings.guest_role = patch.guest_role.unwrap_or(settings.guest_role);
+        settings.guests = patch.settings.guests.unwrap_or(settings.guests);
+        settings.guest_role = patch.settings.guest_role.unwrap_or(settings.guest_role);
         let change = SessionChange {
             name: patch.name.map_or(record.name, |name| name.trim().to_owned()),
             description: patch.description.unwrap_or(record.description),
@@ -197,8 +197,8 @@ fn check_patch(patch: &PatchSession) -> Result<()> {
     if let Some(places) = patch.max_participants {
         checks.max_participants(places);
     }
-    if let Some(role) = patch.guest_role {
-        checks.guest_role("guest_role", role);
+    if let Some(role) = patch.settings.guest_role {
+        checks.guest_role("settings.guest_role", role);
     }
     if let Some(metadata) = &patch.metadata {
         checks.object("metadata", metadata, limits::METADATA_BYTES_MAX);

@@ -72,7 +72,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let message = error.into_inner().to_string();
         if path == "." { ControlError::invalid("", message) } else { ControlError::invalid(path, message) }
     });
-    let value = value.map_err(|error| malformed(error))?;
+    let value = value.map_err(malformed)?;
     reader.end().map_err(|error| malformed(ControlError::invalid("", error.to_string())))?;
     Ok(value)
 }

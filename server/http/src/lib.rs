@@ -20,6 +20,7 @@ pub mod realtime;
 pub mod router;
 mod routes;
 pub mod server;
+mod stall;
 pub mod state;
 mod web;
 

@@ -16,6 +16,8 @@ pub const HEADERS_MAX: usize = 64;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take, its body included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may take nothing of what it is sent.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a drain waits for requests and realtime connections to end.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Connections from one address (IPv6: one /64).

@@ -1,5 +1,7 @@
 //! `/openapi.json` and `/docs`: the interface described, and a page to read it that loads nothing from elsewhere.
 
+use std::sync::OnceLock;
+
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -86,8 +88,10 @@ async fn page() -> Response {
 }
 
 async fn script() -> Response {
-    let script = scalar_api_reference::get_asset("scalar.js").unwrap_or_default();
-    let mut response = typed("text/javascript", script.into());
+    // Kept once for all who ask: it has 5 MB, and the crate hands out a copy each time.
+    static SCRIPT: OnceLock<bytes::Bytes> = OnceLock::new();
+    let script = SCRIPT.get_or_init(|| scalar_api_reference::get_asset("scalar.js").unwrap_or_default().into());
+    let mut response = typed("text/javascript", script.clone());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
     response
 }

@@ -11,7 +11,6 @@ use crate::{openapi, routes, web};
 /// The routes of the server over this state.
 ///
 /// Every request must carry its peer's address as an [`crate::edge::Peer`] extension; [`crate::serve`] sees to that.
-#[must_use]
 pub fn router(state: HttpState) -> Router {
     let (api, document) = routes::api().split_for_parts();
     api.merge(openapi::router(openapi::finish(document)))

@@ -21,7 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::addresses::Permit;
 use crate::edge::Peer;
-use crate::limits::{DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX};
+use crate::limits::{DRAIN_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX, WRITE_STALL_MAX};
+use crate::stall::Stalling;
 use crate::state::HttpState;
 
 /// Serves until `shutdown` is cancelled, then stops accepting, lets requests finish, tells realtime connections to end
@@ -83,7 +84,8 @@ async fn connection(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let served =
+        builder.serve_connection(TokioIo::new(Stalling::new(stream, WRITE_STALL_MAX)), service).with_upgrades();
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -3,6 +3,8 @@
 //! Names under `assets/` carry a hash of their content and may be kept for ever; everything else is asked for again
 //! with its ETag. A path that names no file shows the page itself, which finds its own way.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -60,7 +62,12 @@ fn answer(state: &HttpState, path: &str, file: &EmbeddedFile, headers: &HeaderMa
     let mut response = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let mut response = bytes::Bytes::from(file.data.clone().into_owned()).into_response();
+        // What is embedded is sent from where it lies: however many ask for it and do not read, it is there once.
+        let data = match &file.data {
+            Cow::Borrowed(data) => bytes::Bytes::from_static(data),
+            Cow::Owned(data) => bytes::Bytes::copy_from_slice(data),
+        };
+        let mut response = data.into_response();
         let kind = mime_guess::from_path(path).first_or_octet_stream();
         let text = kind.type_() == mime_guess::mime::TEXT || kind.subtype() == mime_guess::mime::JAVASCRIPT;
         let kind = if text { format!("{kind}; charset=utf-8") } else { kind.to_string() };

@@ -1,6 +1,6 @@
 //! The loaders that see everything: for the server itself at its start and for its housekeeping, never for a caller.
 
-use hd1_api::{SceneSource, SessionStatus};
+use hd1_api::SceneSource;
 use hd1_core::{Micros, SessionId};
 
 use crate::limits::SWEEP_ROWS_MAX;
@@ -21,17 +21,6 @@ pub async fn sessions_after(conn: &mut Conn, after: Option<SessionId>, now: Micr
         )
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
-}
-
-/// How many sessions stand in each status.
-///
-/// # Errors
-/// What the database says.
-pub async fn sessions_by_status(conn: &mut Conn) -> Result<Vec<(SessionStatus, u64)>> {
-    let rows: Vec<(String, i64)> =
-        conn.all(sql!("SELECT status, count(*) FROM sessions GROUP BY status ORDER BY status"), ()).await?;
-    let known = rows.into_iter().filter_map(|(status, count)| Some((SessionStatus::parse(&status)?, count)));
-    Ok(known.map(|(status, count)| (status, count.unsigned_abs())).collect())
 }
 
 /// The scene a session was made from.

@@ -238,6 +238,19 @@ const fn default_true() -> bool {
     true
 }
 
+/// Changes to what a session allows; what is absent stays. The world's own settings hold for the world's life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PatchSettings {
+    /// Whether guests may join; those inside stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guests: Option<bool>,
+    /// The role guests get from now on: `viewer` or `participant`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::role)]
+    pub guest_role: Option<Role>,
+}
+
 /// Changes to a session; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -254,13 +267,8 @@ pub struct PatchSession {
     /// Places; lowering it sends nobody away, it only keeps newcomers out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_participants: Option<u32>,
-    /// Whether guests may join.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub guests: Option<bool>,
-    /// The role guests get from now on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::role)]
-    pub guest_role: Option<Role>,
+    /// What it allows.
+    pub settings: PatchSettings,
     /// Replaces the metadata whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::object)]

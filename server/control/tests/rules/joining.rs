@@ -1,7 +1,8 @@
 //! Places in a session: taken, kept, given up, never one too many.
 
 use hd1_api::{
-    ApiRole, CreateSession, ErrorCode, JoinRequest, LeaveRequest, ParticipantState, PatchSession, Visibility,
+    ApiRole, CreateSession, ErrorCode, JoinRequest, LeaveRequest, ParticipantState, PatchSession, PatchSettings,
+    Visibility,
 };
 use hd1_control::testing::Stage;
 use hd1_control::{Authority, Control, ControlError, Join, Lifecycle, Page};
@@ -86,7 +87,8 @@ async fn guests(stage: Stage) {
     assert_eq!(guest(control, closed).await.err().unwrap().code(), ErrorCode::Unauthenticated);
     let open = session(&stage, Visibility::Public, true).await.id;
     assert_eq!(guest(control, open).await.unwrap().role, Role::Participant);
-    let patch = PatchSession { guest_role: Some(Role::Viewer), ..PatchSession::default() };
+    let settings = PatchSettings { guest_role: Some(Role::Viewer), ..PatchSettings::default() };
+    let patch = PatchSession { settings, ..PatchSession::default() };
     control.patch_session(&Authority::admin(), open, patch).await.unwrap();
     let joined = guest(control, open).await.unwrap();
     assert_eq!(joined.role, Role::Viewer);

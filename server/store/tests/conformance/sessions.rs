@@ -147,5 +147,4 @@ async fn walk(db: Db) {
         walked.extend(page.into_iter().map(|row| row.id));
     }
     assert_eq!(walked, ids.into_iter().collect::<Vec<_>>());
-    assert_eq!(system::sessions_by_status(&mut conn).await.unwrap(), vec![(SessionStatus::Created, 205)]);
 }
