@@ -1,6 +1,6 @@
 //! Which request is allowed in which status, and what it leads to: one pure table.
 //!
-//! Everything that can happen to a world goes through [`plan`], one request at a time, so that a race of wake,
+//! Everything that can happen to a world goes through `plan`, one request at a time, so that a race of wake,
 //! hibernate and join is only ever an order of rows in this table. Asking twice is asking once.
 
 use serde::{Deserialize, Serialize};

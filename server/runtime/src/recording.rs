@@ -7,7 +7,7 @@
 //! A process that is killed leaves a last record cut short: the reader tells it from one that was changed, because only
 //! the end of the file can be short. A world that comes back begins a new recording from the snapshot it came back with.
 //!
-//! [`file`] holds the format, [`writer`] the part that a ticking world feeds, [`replay`] the part that runs it again.
+//! `file` holds the format, `writer` the part that a ticking world feeds, `replay` the part that runs it again.
 
 pub(crate) mod file;
 pub(crate) mod replay;
