@@ -127,6 +127,8 @@ async fn fill(api: &Api, args: &Args, sessions: &[String]) -> Result<Figures> {
             drop(door);
             // The receiver counts entries to the last; it is there as long as bots are.
             let _ = entered.send(client.is_ok());
+            // Let go of here and not at the end of play: the count of entries is over when all have reported.
+            drop(entered);
             brief.play(client?).await
         }));
     }
