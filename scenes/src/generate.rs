@@ -67,6 +67,7 @@ pub(crate) fn expand(json: &Json, path: &str, schemas: &Schemas, room: usize) ->
             *position = math::add(*position, math::add(layout.position(i, &mut random), [0.0, lift, 0.0]));
             *position = math::clamp(*position, [PLACE.min; 3], [PLACE.max; 3]);
         }
+        entity.components.sort_by_key(|(schema, _)| schema.id);
         entities.push(entity);
     }
     Ok(entities)

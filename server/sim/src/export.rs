@@ -53,10 +53,11 @@ fn belongs_to_player(world: &World, entity: Entity) -> bool {
 fn entity_json(world: &World, id: NetId, entity: Entity, players: &BTreeSet<NetId>) -> Json {
     let keep = |entry: &ComponentEntry| !OF_PLAYERS.contains(&entry.id());
     let mut components = view::components_json(world, entity, keep);
-    if let Some(life) = world.get::<Lifetime>(entity).filter(|life| life.until != 0) {
+    if let Some(life) = world.get::<Lifetime>(entity) {
         let Step { tick, dt, .. } = *world.resource::<Step>();
         let left = u64::from(life.until).saturating_sub(tick.0).max(1) as f32 * dt;
-        components.insert("Lifetime".into(), json!({ "seconds": left }));
+        let seconds = if life.until == 0 { life.seconds } else { left };
+        components.insert("Lifetime".into(), json!({ "seconds": seconds }));
     }
     // A reference to what is not exported would be refused at loading.
     for entry in world.resource::<Catalogue>().by_ids() {

@@ -84,6 +84,9 @@ pub struct Mover {
     pub rise: f32,
 }
 
+/// So near the floor one stands on it.
+const STANDING_M: f32 = 1.0e-4;
+
 /// One step of an avatar.
 #[must_use]
 pub fn step_avatar(mover: Mover, intent: Intent, dt: f32, rules: &MoveRules) -> Mover {
@@ -105,11 +108,11 @@ pub fn step_avatar(mover: Mover, intent: Intent, dt: f32, rules: &MoveRules) -> 
     let mut next = Mover { position: math::add(mover.position, step), rise: 0.0 };
     if rules.mode == MoveMode::Walk {
         let floor = rules.floor.max(rules.min[1]);
-        let standing = mover.position[1] <= floor + 1.0e-4 && mover.rise <= 0.0;
+        let standing = mover.position[1] <= floor + STANDING_M && mover.rise <= 0.0;
         let rise = if standing && pressed(Intent::JUMP) { rules.jump } else { mover.rise };
         next.rise = if standing && !pressed(Intent::JUMP) { 0.0 } else { rise - rules.fall * dt };
         next.position[1] = mover.position[1] + next.rise * dt;
-        if next.position[1] <= floor {
+        if next.position[1] <= floor + STANDING_M && next.rise <= 0.0 {
             next.position[1] = floor;
             next.rise = 0.0;
         }
