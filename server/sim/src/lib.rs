@@ -2,7 +2,7 @@
 //!
 //! A [`Sim`] holds one bevy world with its features, each a file of its own. It reads no clock, does no I/O and iterates
 //! in order: the same scene, seed and inputs give the same states, on every machine. Who sends what when is the
-//! runtime's business. Start with [`sim`], then [`ingress`](self) and one feature, e.g. `lifetime`.
+//! runtime's business. Start with [`sim`], then `ingress.rs` and one feature, e.g. `lifetime.rs`.
 
 pub mod limits;
 

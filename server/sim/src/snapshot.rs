@@ -1,6 +1,6 @@
 //! A world's whole state as bytes, and back: the same hash, the same future.
 //!
-//! Layout: `HD1S`, version (u16), BLAKE3 of the rest (32 bytes), LZ4 with its size of a msgpack [`Body`]. Each feature
+//! Layout: `HD1S`, version (u16), BLAKE3 of the rest (32 bytes), LZ4 with its size of a msgpack body. Each feature
 //! writes a section of its own; entities go column by column with the schemas that wrote them, so that a later version
 //! with more fields still reads them by name. Times of day and file names are the runtime's business.
 

@@ -1,7 +1,7 @@
 //! What makes a Rust struct a component of the catalogue, and the macro that writes it down once.
 //!
 //! A component's schema, its JSON form, its quantised row and its exact bytes all come from one declaration, so they
-//! cannot drift apart. [`components!`] and [`choices!`] are used by the files below [`crate::components`] and by
+//! cannot drift apart. [`components!`] and [`choices!`] are used by the files below [`mod@crate::components`] and by
 //! crates that bring components of their own.
 
 use bevy_ecs::component::{Component, Mutable};

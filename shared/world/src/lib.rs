@@ -1,6 +1,6 @@
 //! The component catalogue as bevy components, and the phases of a tick.
 //!
-//! Everything that a world can hold is a component of the [`Catalogue`]: built in (see [`components`]) or registered at
+//! Everything that a world can hold is a component of the [`Catalogue`]: built in (see [`mod@components`]) or registered at
 //! run time from a schema. The simulation changes them, [`capture()`] tells replication what changed, and [`movement`]
 //! holds the rules that clients may share. It knows no sockets, no clock and no rules of who may do what. Start with
 //! [`described`], then [`catalogue`].
