@@ -1,4 +1,12 @@
 //! Stories told through the real binary: each file is one part of what a user relies on.
 
 mod cli;
+mod drain;
+mod durability;
+mod entities;
+mod lifecycle;
+mod participants;
+mod sessions;
 mod start;
+mod surface;
+mod tokens;
