@@ -4,11 +4,13 @@
 //! Start with [`TestServer`].
 
 mod binary;
+mod client;
 mod http;
 mod process;
 mod server;
 
 pub use binary::hd1;
+pub use client::{Pass, TestClient, Transport, close_code, json_message};
 pub use http::{Http, Reply};
 pub use process::{Exited, Process};
 pub use server::{Options, Ready, TestServer, command};

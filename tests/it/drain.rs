@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hd1_tests::TestServer;
+use hd1_protocol::CloseCode;
+use hd1_tests::{TestClient, TestServer, Transport};
 use serde_json::json;
 
 #[test]
@@ -32,4 +33,19 @@ fn an_interrupt_from_the_keyboard_drains_too() {
     server.process().signal("INT");
     let ended = server.process().wait(Duration::from_secs(10));
     assert!(ended.status.success(), "{ended:?}\n{}", server.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_told_to_come_back_and_can() {
+    let mut server = TestServer::start();
+    let session = server.demo_session();
+    for transport in Transport::ALL {
+        let mut client = TestClient::enter(&server.anonymous(), &session, "guest", transport).await;
+        server.process().signal("TERM");
+        assert_eq!(client.closed().await, CloseCode::Draining, "{transport:?}");
+        let ended = server.process().wait(Duration::from_secs(10));
+        assert!(ended.status.success(), "{transport:?}: {}", server.stderr());
+        server.restart();
+        TestClient::enter(&server.anonymous(), &session, "again", transport).await;
+    }
 }

@@ -73,7 +73,7 @@ fn what_is_wrong_is_named() {
     let deep =
         format!("{{\"name\":\"deep\",\"metadata\":{}{}}}", "{\"a\":".repeat(200), "1".to_owned() + &"}".repeat(200));
     admin.send("POST", "/api/sessions", Some(deep)).problem(400, "invalid_request");
-    let huge = json!({"name": "huge", "description": "x".repeat(3 << 20)}).to_string();
+    let huge = json!({"name": "huge", "description": "x".repeat(8 << 20)}).to_string();
     admin.send("POST", "/api/sessions", Some(huge)).problem(413, "payload_too_large");
 }
 

@@ -7,12 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use hd1_core::Micros;
+use hd1_transport::Certificate;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use sha2::{Digest as _, Sha256};
 
 use crate::config::Tls;
 use crate::files;
@@ -24,44 +22,23 @@ const BACKDATED_S: i64 = 3600;
 /// A certificate with fewer seconds left is replaced.
 const RENEW_BEFORE_S: i64 = 3 * 24 * 3600;
 
-/// A chain with its key.
+/// A certificate and whether it speaks for itself.
+#[derive(Clone)]
 pub struct Identity {
-    /// The chain, leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the leaf.
-    pub key: PrivateKeyDer<'static>,
+    /// The chain with its key.
+    pub certificate: Certificate,
     /// Whether clients have to be told its hash, because no authority vouches for it.
     pub self_signed: bool,
 }
 
-impl Identity {
-    /// SHA-256 of the leaf in lower-case hex.
-    #[must_use]
-    pub fn sha256_hex(&self) -> String {
-        hex::encode(Sha256::digest(&self.chain[0]))
-    }
-}
-
-impl Clone for Identity {
-    fn clone(&self) -> Self {
-        Self { chain: self.chain.clone(), key: self.key.clone_key(), self_signed: self.self_signed }
-    }
-}
-
-/// Reads the operator's certificate.
+/// Reads the operator's certificate, where the settings name one.
 ///
 /// # Errors
 /// A file cannot be read or holds no PEM of the right kind.
 pub fn from_files(tls: &Tls) -> Result<Option<Identity>> {
-    let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("cannot read tls.certificate {}", certificate.display()))?;
-    if chain.is_empty() {
-        bail!("tls.certificate {} holds no certificate in PEM", certificate.display());
-    }
-    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("cannot read tls.key {}", key.display()))?;
-    Ok(Some(Identity { chain, key, self_signed: false }))
+    let (Some(chain), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
+    let certificate = Certificate::from_pem_files(chain, key).context("cannot use tls.certificate and tls.key")?;
+    Ok(Some(Identity { certificate, self_signed: false }))
 }
 
 /// The development certificate in the data folder.
@@ -105,9 +82,7 @@ impl Development {
         if !fits || !begun {
             return None;
         }
-        let chain: Vec<_> = CertificateDer::pem_file_iter(&self.file).ok()?.collect::<Result<_, _>>().ok()?;
-        let key = PrivateKeyDer::from_pem_file(&self.file).ok()?;
-        (!chain.is_empty()).then_some(Identity { chain, key, self_signed: true })
+        self.read().ok()
     }
 
     /// The lines that [`Development::issue`] writes above the PEM, so that no certificate has to be parsed.
@@ -138,8 +113,11 @@ impl Development {
         );
         files::write_secret(&self.file, text.as_bytes())?;
         tracing::info!(file = %self.file.display(), "made a development certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        Ok(Identity { chain: vec![certificate.der().clone()], key, self_signed: true })
+        self.read()
+    }
+
+    fn read(&self) -> Result<Identity> {
+        Ok(Identity { certificate: Certificate::from_pem_files(&self.file, &self.file)?, self_signed: true })
     }
 }
 
@@ -163,9 +141,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = development(folder.path()).current(NOW).unwrap();
         let again = development(folder.path()).current(NOW.plus_s(9 * DAY_S)).unwrap();
-        assert_eq!(first.sha256_hex(), again.sha256_hex());
+        assert_eq!(first.certificate.sha256_hex(), again.certificate.sha256_hex());
         let renewed = development(folder.path()).current(NOW.plus_s(10 * DAY_S + 1)).unwrap();
-        assert_ne!(first.sha256_hex(), renewed.sha256_hex());
+        assert_ne!(first.certificate.sha256_hex(), renewed.certificate.sha256_hex());
     }
 
     #[test]
@@ -173,9 +151,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = development(folder.path()).current(NOW).unwrap();
         let earlier = development(folder.path()).current(NOW.plus_s(-30 * DAY_S)).unwrap();
-        assert_ne!(first.sha256_hex(), earlier.sha256_hex());
+        assert_ne!(first.certificate.sha256_hex(), earlier.certificate.sha256_hex());
         let named = Development::new(folder.path(), vec!["play.example".into()]).current(NOW).unwrap();
-        assert_ne!(first.sha256_hex(), named.sha256_hex());
+        assert_ne!(first.certificate.sha256_hex(), named.certificate.sha256_hex());
     }
 
     #[test]
@@ -194,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = development(folder.path()).current(NOW).unwrap();
         std::fs::write(folder.path().join("certificate.pem"), "rubbish").unwrap();
-        assert_ne!(development(folder.path()).current(NOW).unwrap().sha256_hex(), first.sha256_hex());
+        assert_ne!(development(folder.path()).current(NOW).unwrap().certificate.sha256_hex(), first.certificate.sha256_hex());
     }
 
     #[test]
@@ -203,7 +181,7 @@ mod tests {
         let made = development(folder.path()).current(NOW).unwrap();
         let file = Some(folder.path().join("certificate.pem"));
         let read = from_files(&Tls { certificate: file.clone(), key: file }).unwrap().unwrap();
-        assert_eq!(made.sha256_hex(), read.sha256_hex());
+        assert_eq!(made.certificate.sha256_hex(), read.certificate.sha256_hex());
         assert!(!read.self_signed);
     }
 }

@@ -29,6 +29,37 @@ pub enum Command {
     ///
     /// Defaults come first, then hd1.toml, then HD1_* variables, then flags. The output is itself a config file.
     Config(Serve),
+    /// Let many bots play, and print what they measured as one JSON object.
+    ///
+    /// With --sessions the bots get sessions of their own, removed at the end; that needs --token.
+    Bots(hd1_bots::Args),
+    /// Re-run a recording headless at full speed and compare every tick's hash.
+    ///
+    /// Recordings are written to DATA/worlds/SESSION/ while worlds.recording is true.
+    Replay {
+        /// A file recording-TICK.hd1r.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Check scene files, list the library.
+    Scene {
+        /// What to do.
+        #[command(subcommand)]
+        command: Scene,
+    },
+}
+
+/// The subcommands of `scene`.
+#[derive(Subcommand)]
+pub enum Scene {
+    /// Check a scene file; the first fault is told with its place.
+    Check {
+        /// The file, JSON.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// List the scenes that come with the server.
+    List,
 }
 
 /// Flags of `serve`; each overrides the setting named beside it.

@@ -49,6 +49,8 @@ pub struct Http {
     pub addr: SocketAddr,
     /// How clients reach it when that is not `http://` and the address: the URL in front of a proxy.
     pub public_url: Option<String>,
+    /// Origins beside our own whose pages may connect, as `https://play.example.org`.
+    pub allowed_origins: Vec<String>,
 }
 
 /// `[quic]`.
@@ -57,8 +59,8 @@ pub struct Http {
 pub struct Quic {
     /// Where to listen (UDP).
     pub addr: SocketAddr,
-    /// `host:port` by which clients reach it when that is not the address.
-    pub public_host: Option<String>,
+    /// The UDP port by which clients reach it when that is not the port of the address.
+    pub public_port: Option<u16>,
 }
 
 /// `[tls]`.
@@ -125,8 +127,8 @@ impl Default for Config {
         Self {
             data: "hd1-data".into(),
             // One number for both: TCP for pages, UDP for QUIC.
-            http: Http { addr: local(8080), public_url: None },
-            quic: Quic { addr: local(8080), public_host: None },
+            http: Http { addr: local(8080), public_url: None, allowed_origins: Vec::new() },
+            quic: Quic { addr: local(8080), public_port: None },
             tls: Tls { certificate: None, key: None },
             worlds: Worlds { threads: 0, snapshot_interval_s: 5, hibernate_after_s: 600, recording: false },
             demo: Demo { enabled: true, scene: "lobby".into(), guests: None },

@@ -6,8 +6,18 @@
 mod certificate;
 mod cli;
 mod config;
+mod demo;
+mod figures;
 mod files;
+mod gates;
+mod news;
+mod quic;
+mod replay;
+mod scene;
+mod serve;
+mod shutdown;
 mod telemetry;
+mod worlds;
 
 use std::process::ExitCode;
 
@@ -19,7 +29,7 @@ use config::Loaded;
 
 fn main() -> ExitCode {
     match run(CommandLine::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("hd1: {error:#}");
             ExitCode::FAILURE
@@ -27,14 +37,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve(_) => Ok(()),
+        Command::Serve(arguments) => {
+            let config = load(&arguments)?.config;
+            telemetry::start(&config.log)?;
+            serve::run(config)?;
+        }
         Command::Config(arguments) => {
             print!("{}", config::show(&load(&arguments)?));
-            Ok(())
         }
+        Command::Bots(arguments) => return hd1_bots::run(&arguments),
+        Command::Replay { file } => replay::run(&file)?,
+        Command::Scene { command: cli::Scene::Check { file } } => scene::check(&file)?,
+        Command::Scene { command: cli::Scene::List } => scene::list()?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(arguments: &cli::Serve) -> Result<Loaded> {

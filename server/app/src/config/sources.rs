@@ -6,8 +6,8 @@ use figment::{Metadata, Profile, Provider, Source};
 
 use super::keys;
 
-/// Variables of this program that are no settings: the file to read, and what tests pass to each other.
-const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_TEST_"];
+/// Variables of this program that are no settings: the file to read, whom `hd1 bots` calls, what tests pass on.
+const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_SERVER", "HD1_TOKEN", "HD1_TEST_"];
 
 /// Settings given on the command line.
 #[derive(Default)]

@@ -1,0 +1,203 @@
+//! `hd1 serve`: the parts are made, joined and started here, and ended in the reverse order.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use hd1_control::{AdminToken, Control, Db, TicketKey};
+use hd1_core::{Clock as _, SystemClock};
+use hd1_http::{HttpSettings, HttpState};
+use hd1_runtime::{Runtime, RuntimeConfig, TicketGate};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::figures::RuntimeFigures;
+use crate::gates::{Tickets, WebSockets};
+use crate::news::News;
+use crate::quic::{self, Quic};
+use crate::shutdown::Signals;
+use crate::worlds::RuntimeWorlds;
+use crate::{demo, files};
+
+/// How long worlds and clients may take to be saved and closed; the contract allows 10 s for everything.
+const DRAIN_WORLDS: Duration = Duration::from_secs(7);
+/// How long HTTP and QUIC may take to say goodbye after that.
+const DRAIN_LISTENERS: Duration = Duration::from_secs(2);
+/// How often what has expired is removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Serves until a signal comes, then drains.
+///
+/// # Errors
+/// Something that the server cannot do without is missing, in use, or fails while it drains.
+pub fn run(config: Config) -> Result<()> {
+    files::make_data_folder(&config.data)?;
+    let _lock = lock(&config.data)?;
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hd1-io").build()?;
+    tokio.block_on(async {
+        let mut signals = Signals::listen()?;
+        let server = tokio::select! {
+            server = Server::start(config) => server?,
+            signal = signals.next() => {
+                tracing::info!(signal, "ended while starting");
+                return Ok(());
+            }
+        };
+        server.announce();
+        let signal = signals.next().await;
+        tracing::info!(signal, "draining");
+        tokio::select! {
+            drained = server.drain() => drained,
+            signal = signals.next() => bail!("asked again to end by {signal}: did not wait for the drain"),
+        }
+    })
+}
+
+/// Makes sure that no other server uses the folder. The lock ends with the process, however it ends.
+fn lock(data: &Path) -> Result<File> {
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another hd1 uses the data folder {}: choose another by --data", data.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// All parts, running.
+struct Server {
+    db: Db,
+    runtime: Runtime,
+    quic: Quic,
+    http: String,
+    serving: JoinHandle<std::io::Result<()>>,
+    /// Tasks that end when `stop` is cancelled.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// HTTP ends by its own token: it must stay open while worlds are drained, to answer what is under way.
+    stop_http: CancellationToken,
+}
+
+impl Server {
+    async fn start(config: Config) -> Result<Self> {
+        let admin = AdminToken::load_or_create(&config.data)?;
+        if admin.is_fresh() {
+            tracing::info!(file = %admin.path().display(), "wrote the admin token");
+        }
+        let database = config.data.join("hd1.sqlite");
+        let db = Db::open_file(&database).await.with_context(|| format!("cannot open {}", database.display()))?;
+        hd1_control::migrate(&db).await?;
+
+        let news = News::default();
+        let runtime = Runtime::start(runtime_config(&config), Arc::new(news.clone()))?;
+        let worlds = Arc::new(RuntimeWorlds::new(runtime.clone()));
+        let ticket_key = TicketKey::load_or_create(&config.data)?;
+        let control = Control::new(db.clone(), worlds, Arc::new(SystemClock), admin, ticket_key).await?;
+        let recovery = control.recover().await?;
+        tracing::info!(recovered = recovery.recovered, failed = recovery.failed, "brought sessions back");
+        demo::make(&config, &control).await?;
+
+        let (tasks, stop, stop_http) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        tasks.spawn(news.deliver(control.clone(), stop.clone()));
+        tasks.spawn(sweep(control.clone(), stop.clone()));
+
+        let listener = TcpListener::bind(config.http.addr)
+            .await
+            .with_context(|| format!("cannot listen on http.addr {}", config.http.addr))?;
+        let address = listener.local_addr()?;
+        let tickets: Arc<dyn TicketGate> = Arc::new(Tickets(control.clone()));
+        let (quic, parts) = Quic::start(&config, address.port(), SystemClock.now())?;
+        if let Some(development) = parts.development {
+            tasks.spawn(quic.renew(development, stop.clone()));
+        }
+        tasks.spawn(quic::accept(parts.server, runtime.clone(), Arc::clone(&tickets)));
+
+        let state = HttpState::new(
+            control,
+            Arc::new(WebSockets { runtime: runtime.clone(), tickets }),
+            Arc::new(quic.shown()),
+            vec![Arc::new(RuntimeFigures(runtime.clone()))],
+            http_settings(&config),
+        );
+        let serving = tokio::spawn(hd1_http::serve(listener, state, stop_http.clone()));
+        let http = format!("http://{address}");
+        Ok(Self { db, runtime, quic, http, serving, tasks, stop, stop_http })
+    }
+
+    /// The ready line of the contract on stdout, and the page's address for people.
+    fn announce(&self) {
+        let ready = json!({
+            "ready": true,
+            "http": self.http,
+            "quic": self.quic.address().to_string(),
+            "certificate_sha256": self.quic.certificate_sha256(),
+        });
+        println!("{ready}");
+        tracing::info!(page = format!("{}/", self.http), quic = %self.quic.address(), "ready: open the page in a browser");
+    }
+
+    /// Lets nobody in, saves every world, closes every client with a retry code, then ends the listeners.
+    async fn drain(self) -> Result<()> {
+        self.quic.stop();
+        self.stop_http.cancel();
+        let drained = self.runtime.drain(DRAIN_WORLDS).await;
+        tracing::info!(saved = drained.saved, failed = drained.failed, unfinished = drained.unfinished, "worlds drained");
+        self.stop.cancel();
+        self.tasks.close();
+        let listeners = async {
+            self.quic.close().await;
+            let served = self.serving.await;
+            self.tasks.wait().await;
+            served
+        };
+        match tokio::time::timeout(DRAIN_LISTENERS, listeners).await {
+            Ok(served) => served.context("the HTTP task failed")?.context("HTTP failed")?,
+            Err(_) => tracing::warn!("some connections did not end in time"),
+        }
+        self.db.close().await;
+        if drained.failed + drained.unfinished > 0 {
+            bail!("{} worlds could not be saved", drained.failed + drained.unfinished);
+        }
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+fn runtime_config(config: &Config) -> RuntimeConfig {
+    let worlds = &config.worlds;
+    let mut runtime = RuntimeConfig::new(&config.data);
+    if worlds.threads > 0 {
+        runtime.threads = worlds.threads;
+    }
+    runtime.snapshot_interval = Duration::from_secs(worlds.snapshot_interval_s);
+    runtime.hibernate_after = (worlds.hibernate_after_s > 0).then(|| Duration::from_secs(worlds.hibernate_after_s));
+    runtime.recording = worlds.recording;
+    runtime
+}
+
+fn http_settings(config: &Config) -> HttpSettings {
+    HttpSettings {
+        public_url: config.http.public_url.clone(),
+        allowed_origins: config.http.allowed_origins.clone(),
+        ..HttpSettings::default()
+    }
+}
+
+async fn sweep(control: Control, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = control.sweep().await {
+            tracing::warn!(%error, "what has expired could not be removed");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The living world over all transports: entering, acting, seeing what others do, coming back.
+
+use std::collections::BTreeMap;
+
+use hd1_client::ServerEvent;
+use hd1_core::{NetId, Role, Tick};
+use hd1_protocol::{CloseCode, Operation, message::OpErrorCode};
+use hd1_tests::{Pass, TestClient, TestServer, Transport, json_message};
+use serde_json::{Value, json};
+
+fn ball(x: f64) -> Operation {
+    let components = json!({
+        "Name": {"text": "ball"},
+        "Transform": {"position": [x, 1, 0]},
+        "Geometry": {"shape": "sphere", "radius": 0.5},
+    });
+    let Value::Object(components) = components else { unreachable!("it is an object") };
+    Operation::Spawn { components: components.into_iter().collect() }
+}
+
+/// The number of the entity called `ball`.
+fn find_ball(client: &TestClient) -> Option<NetId> {
+    client.all("Name").into_iter().find(|(_, name)| name["text"] == "ball").map(|(id, _)| id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_transport_leads_into_the_same_world() {
+    let server = TestServer::start();
+    let session = server.demo_session();
+    let http = server.anonymous();
+    let mut clients = Vec::new();
+    for transport in Transport::ALL {
+        clients.push(TestClient::enter(&http, &session, transport.as_str(), transport).await);
+    }
+    for index in 0..clients.len() {
+        let welcome = clients[index].client.welcome().unwrap();
+        assert_eq!(welcome.session.to_string(), session);
+        assert_eq!(welcome.role, Role::Participant);
+        assert_eq!(welcome.tick_rate.hz(), 30);
+
+        // What one makes, all see; what one removes, all miss.
+        let made = clients[index].client.op(ball(index as f64)).await.unwrap().expect("an entity is made");
+        for other in &mut clients {
+            let seen = other.until("the ball", |client| find_ball(client)).await;
+            assert_eq!(seen, made);
+            let position = other.position(made).unwrap();
+            assert!((position[0] - index as f64).abs() < 0.01, "{position:?}");
+        }
+        clients[index].client.op(Operation::Despawn { entity: made }).await.unwrap();
+        for other in &mut clients {
+            other.until("the ball to go", |client| find_ball(client).is_none().then_some(())).await;
+        }
+    }
+    for mut client in clients {
+        client.until("three avatars", |client| (client.all("Avatar").len() == 3).then_some(())).await;
+        assert_eq!(client.client.stats().desyncs, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clients_agree_on_every_tick() {
+    let server = TestServer::with_scene("asteroids");
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut first = TestClient::enter(&http, &session, "first", Transport::Quic).await;
+    let mut second = TestClient::enter(&http, &session, "second", Transport::WebSocket).await;
+    first.walk(0.7);
+    second.walk(-2.0);
+    let (a, b) = tokio::join!(hashes(&mut first, 120), hashes(&mut second, 120));
+    let common: Vec<Tick> = a.keys().filter(|tick| b.contains_key(tick)).copied().collect();
+    assert!(common.len() >= 30, "they share {} ticks", common.len());
+    for tick in common {
+        assert_eq!(a[&tick], b[&tick], "at tick {tick}");
+    }
+    assert_eq!((first.client.stats().desyncs, second.client.stats().desyncs), (0, 0));
+}
+
+/// The check sums of the next `count` complete ticks.
+async fn hashes(client: &mut TestClient, count: usize) -> BTreeMap<Tick, u64> {
+    let mut hashes = BTreeMap::new();
+    while hashes.len() < count {
+        let tick = client
+            .event("a complete tick", |event| match event {
+                ServerEvent::Complete(tick) => Some(tick),
+                _ => None,
+            })
+            .await;
+        if client.client.mirror().acked() == tick {
+            hashes.insert(tick, client.client.mirror().hash_at(tick));
+        }
+    }
+    hashes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_moves_the_avatar_for_everybody() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut walker = TestClient::enter(&http, &session, "walker", Transport::WebTransport).await;
+    let mut watcher = TestClient::enter(&http, &session, "watcher", Transport::Quic).await;
+    let avatar = walker.until("its avatar", |client| client.avatar()).await;
+    let start = walker.position(avatar).unwrap();
+    walker.walk(0.0);
+    let far = |client: &TestClient| {
+        let now = client.position(avatar)?;
+        let metres = (0..3).map(|i| (now[i] - start[i]).powi(2)).sum::<f64>().sqrt();
+        (metres > 1.0).then_some(metres)
+    };
+    walker.until("a metre of way", |client| far(client)).await;
+    watcher.until("to see it", |client| far(client)).await;
+    assert!(walker.client.input_ack() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_comes_back_to_its_avatar() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    for transport in Transport::ALL {
+        let mut client = TestClient::enter(&http, &session, "phoenix", transport).await;
+        let avatar = client.until("its avatar", |client| client.avatar()).await;
+        let (player, token) = (client.player(), client.client.welcome().unwrap().resume_token.clone());
+        client.client.cut();
+        client
+            .event("to be back", |event| matches!(event, ServerEvent::Ready { .. }).then_some(()))
+            .await;
+        assert_eq!(client.player(), player, "{transport:?}");
+        assert_eq!(client.until("its avatar", |client| client.avatar()).await, avatar, "{transport:?}");
+        assert_ne!(client.client.welcome().unwrap().resume_token, token, "the token is another one each time");
+        client.client.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_each_other_come_talk_and_go() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut ada = TestClient::enter(&http, &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&http, &session, "Ben", Transport::WebSocket).await;
+    let player = ben.player();
+    let come = |event| match event {
+        ServerEvent::Joined(participant) => (participant.name == "Ben").then_some(participant.player),
+        _ => None,
+    };
+    assert_eq!(ada.event("Ben to come", come).await, player);
+
+    ben.client.chat("hello Ada").await.unwrap();
+    let line = |event| match event {
+        ServerEvent::Chat { name, text, .. } => Some((name, text)),
+        _ => None,
+    };
+    assert_eq!(ada.event("a line", line).await, ("Ben".to_owned(), "hello Ada".to_owned()));
+
+    ben.client.leave().await;
+    let gone = |event| matches!(event, ServerEvent::Left(left) if left == player).then_some(());
+    ada.event("Ben to go", gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_ones_own_cannot_be_changed() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut owner = TestClient::enter(&http, &session, "owner", Transport::Quic).await;
+    let mut other = TestClient::enter(&http, &session, "other", Transport::Quic).await;
+    let made = owner.client.op(ball(0.0)).await.unwrap().unwrap();
+    other.until("the ball", |client| find_ball(client)).await;
+    let refused = |result: Result<_, hd1_client::ClientError>| match result {
+        Err(hd1_client::ClientError::Refused(error)) => error.code,
+        other => panic!("it is not refused: {other:?}"),
+    };
+    assert_eq!(refused(other.client.op(Operation::Despawn { entity: made }).await), OpErrorCode::Denied);
+    assert_eq!(refused(other.client.op(Operation::Despawn { entity: NetId(999_999) }).await), OpErrorCode::NotFound);
+    let bad = Operation::Spawn { components: [("Geometry".to_owned(), json!({"shape": "egg"}))].into() };
+    assert_eq!(refused(other.client.op(bad).await), OpErrorCode::Invalid);
+    // A refused operation changes nothing, and the client stays.
+    owner.client.op(Operation::Despawn { entity: made }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_curious_person_can_read_it_all_as_json() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let pass = tokio::task::spawn_blocking(move || Pass::obtain(&http, &session, "curious")).await.unwrap();
+    let mut link = pass.json_link().await;
+    let say = |value: Value| hd1_protocol::Packet::control(value.to_string());
+    link.send(say(json!({"t": "hello", "version": 1, "client": "desktop", "ticket": pass.ticket()})));
+    let welcome = json_message(&mut link, "welcome").await;
+    assert_eq!(welcome["role"], "participant");
+    let snapshot = json_message(&mut link, "snapshot").await;
+    assert!(snapshot.to_string().contains("\"Geometry\":{"), "{snapshot}");
+    let state = json_message(&mut link, "state").await;
+    assert!(state["entities"][0]["Transform"]["position"].is_array(), "{state}");
+
+    link.send(say(json!({"t": "op", "id": 7, "op": {"op": "chat", "text": "I can read"}})));
+    assert_eq!(json_message(&mut link, "op_result").await["id"], 7);
+    assert_eq!(json_message(&mut link, "chat").await["text"], "I can read");
+    link.send(say(json!({"t": "ping", "client_us": 5})));
+    assert_eq!(json_message(&mut link, "pong").await["client_us"], 5);
+    link.send(say(json!({"t": "input", "seq": 1, "forward": 1.0})));
+    link.send(say(json!({"t": "bye"})));
+    assert_eq!(hd1_tests::close_code(&mut link).await, CloseCode::Bye);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kicked_is_told_and_may_not_come_back() {
+    let server = TestServer::start();
+    let (session, http, admin) = (server.demo_session(), server.anonymous(), server.admin());
+    let mut client = TestClient::enter(&http, &session, "Mallory", Transport::Quic).await;
+    let participant = client.client.welcome().unwrap().participant;
+    let kick = move || admin.post(&format!("/api/sessions/{session}/kick"), &json!({"participant_id": participant}));
+    tokio::task::spawn_blocking(kick).await.unwrap().expect(204);
+    assert_eq!(client.closed().await, CloseCode::Kicked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hibernated_session_wakes_when_somebody_joins() {
+    let server = TestServer::start();
+    let (session, http, admin) = (server.demo_session(), server.anonymous(), server.admin());
+    let mut client = TestClient::enter(&http, &session, "sleeper", Transport::WebSocket).await;
+    let made = client.client.op(ball(2.0)).await.unwrap().unwrap();
+    let path = format!("/api/sessions/{session}/hibernate");
+    tokio::task::spawn_blocking(move || admin.post(&path, &json!({}))).await.unwrap().expect(200);
+    assert_eq!(client.closed().await, CloseCode::Hibernated);
+    let mut again = TestClient::enter(&http, &session, "waker", Transport::Quic).await;
+    assert_eq!(again.until("the ball", |client| find_ball(client)).await, made);
+}
