@@ -121,9 +121,7 @@ async fn ten_thousand_operations_in_a_second_are_not_heard() {
             match flooder.client.next().await {
                 Ok(hd1_client::Event::Server(ServerEvent::Closed(closing))) => return Some(closing.code),
                 Err(ClientError::Closed(closing)) => return Some(closing.code),
-                Ok(hd1_client::Event::Server(ServerEvent::OpResult { result: Err(error), .. }))
-                    if sent >= 10_000 =>
-                {
+                Ok(hd1_client::Event::Server(ServerEvent::OpResult { result: Err(error), .. })) if sent >= 10_000 => {
                     assert_eq!(error.code, hd1_protocol::message::OpErrorCode::RateLimited);
                     return None;
                 }

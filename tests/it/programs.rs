@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hd1_core::Tick;
 use hd1_client::ServerEvent;
+use hd1_core::Tick;
 use hd1_tests::{Options, TestClient, TestServer, Transport, command};
 use serde_json::Value;
 
@@ -41,7 +41,9 @@ async fn a_recording_replays_to_the_same_states() {
     let start = player.client.mirror().acked();
     let far = Tick(start.0 + 90);
     player
-        .event("three seconds of play", |event| matches!(event, ServerEvent::Complete(tick) if tick >= far).then_some(()))
+        .event("three seconds of play", |event| {
+            matches!(event, ServerEvent::Complete(tick) if tick >= far).then_some(())
+        })
         .await;
     player.client.leave().await;
     assert!(server.terminate().status.success(), "{}", server.stderr());

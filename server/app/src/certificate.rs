@@ -172,7 +172,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = development(folder.path()).current(NOW).unwrap();
         std::fs::write(folder.path().join("certificate.pem"), "rubbish").unwrap();
-        assert_ne!(development(folder.path()).current(NOW).unwrap().certificate.sha256_hex(), first.certificate.sha256_hex());
+        assert_ne!(
+            development(folder.path()).current(NOW).unwrap().certificate.sha256_hex(),
+            first.certificate.sha256_hex()
+        );
     }
 
     #[test]

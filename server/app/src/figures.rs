@@ -13,7 +13,11 @@ impl FigureSource for RuntimeFigures {
         let worlds = metrics.worlds.iter().map(|(status, count)| (status.as_str(), *count as f64)).collect();
         vec![
             figure("tick_duration_seconds", "How long ticks took", histogram(&metrics.tick_durations)),
-            figure("tick_lateness_seconds", "How long after their deadlines ticks began", histogram(&metrics.tick_lateness)),
+            figure(
+                "tick_lateness_seconds",
+                "How long after their deadlines ticks began",
+                histogram(&metrics.tick_lateness),
+            ),
             figure("tick_overruns", "Ticks that took longer than their period", counter(metrics.overruns)),
             figure("ticks_skipped", "Ticks left out to catch up", counter(metrics.skipped_ticks)),
             figure("worlds", "Worlds by status", FigureValue::Gauges("status", worlds)),
@@ -22,14 +26,30 @@ impl FigureSource for RuntimeFigures {
             figure("bytes_in", "Bytes of frames from clients", counter(metrics.bytes_in)),
             figure("bytes_out", "Bytes of frames to clients", counter(metrics.bytes_out)),
             figure("mailbox_depth", "Commands that wait for their worlds' next ticks", gauge(metrics.mailbox_depth)),
-            figure("inputs_replaced", "Input samples replaced before a tick saw them", counter(metrics.inputs_replaced)),
+            figure(
+                "inputs_replaced",
+                "Input samples replaced before a tick saw them",
+                counter(metrics.inputs_replaced),
+            ),
             figure("operations_refused", "Operations refused at a full mailbox", counter(metrics.operations_refused)),
             figure("slow_clients", "Clients cut off because they did not read", counter(metrics.slow_clients)),
-            figure("snapshot_stall_seconds", "How long ticking stood still for snapshots", histogram(&metrics.snapshot_stalls)),
-            figure("snapshot_write_seconds", "How long snapshots took to be on disk", histogram(&metrics.snapshot_writes)),
+            figure(
+                "snapshot_stall_seconds",
+                "How long ticking stood still for snapshots",
+                histogram(&metrics.snapshot_stalls),
+            ),
+            figure(
+                "snapshot_write_seconds",
+                "How long snapshots took to be on disk",
+                histogram(&metrics.snapshot_writes),
+            ),
             figure("snapshot_bytes", "Bytes of snapshots written", counter(metrics.snapshot_bytes)),
             figure("snapshot_failures", "Snapshots that could not be written", counter(metrics.snapshot_failures)),
-            figure("snapshots_deferred", "Snapshots put off because the disk was behind", counter(metrics.snapshots_deferred)),
+            figure(
+                "snapshots_deferred",
+                "Snapshots put off because the disk was behind",
+                counter(metrics.snapshots_deferred),
+            ),
             figure("disk_queue_depth", "Jobs that wait for the disk", gauge(metrics.disk_queue)),
             figure("world_load_seconds", "How long worlds took to be loaded", histogram(&metrics.load_durations)),
             figure("recording_failures", "Recordings given up", counter(metrics.recording_failures)),

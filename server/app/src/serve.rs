@@ -65,7 +65,9 @@ fn lock(data: &Path) -> Result<File> {
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("another hd1 uses the data folder {}: choose another by --data", data.display()),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another hd1 uses the data folder {}: choose another by --data", data.display())
+        }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
 }
@@ -147,7 +149,12 @@ impl Server {
         self.quic.stop();
         self.stop_http.cancel();
         let drained = self.runtime.drain(DRAIN_WORLDS).await;
-        tracing::info!(saved = drained.saved, failed = drained.failed, unfinished = drained.unfinished, "worlds drained");
+        tracing::info!(
+            saved = drained.saved,
+            failed = drained.failed,
+            unfinished = drained.unfinished,
+            "worlds drained"
+        );
         self.stop.cancel();
         self.tasks.close();
         let listeners = async {

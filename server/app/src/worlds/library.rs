@@ -61,9 +61,10 @@ fn refused(error: SceneError) -> WorldError {
     let message = error.to_string();
     match error {
         SceneError::Refused(refusal) => WorldError::Refused { path: refusal.path, message: refusal.reason },
-        SceneError::TooLarge { .. } | SceneError::TooDeep { .. } | SceneError::Syntax(_) | SceneError::Unknown { .. } => {
-            WorldError::Refused { path: "scene".to_owned(), message }
-        }
+        SceneError::TooLarge { .. }
+        | SceneError::TooDeep { .. }
+        | SceneError::Syntax(_)
+        | SceneError::Unknown { .. } => WorldError::Refused { path: "scene".to_owned(), message },
     }
 }
 
