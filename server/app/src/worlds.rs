@@ -13,7 +13,7 @@ use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
 use hd1_protocol::Operation;
 use hd1_protocol::message::{Components, OpErrorCode};
 use hd1_runtime::{Request, Runtime, RuntimeError, WorldQuery, WorldSource, WorldStatus};
-use hd1_sim::{EntityQuery, Quotas};
+use hd1_sim::{EntityKey, EntityQuery, Quotas};
 use serde_json::{Map, Value, json};
 
 use library::Library;
@@ -36,13 +36,13 @@ impl RuntimeWorlds {
 
     fn spec(&self, spec: &WorldSpec, initial: WorldStatus) -> Result<hd1_runtime::WorldSpec, WorldError> {
         let scene = self.library.scene(&spec.scene)?;
-        let settings: Quotas = serde_json::from_value(Value::Object(spec.settings.clone()))
+        let quotas: Quotas = serde_json::from_value(Value::Object(spec.settings.clone()))
             .map_err(|error| refused("settings.world", error.to_string()))?;
         Ok(hd1_runtime::WorldSpec {
             source: WorldSource::Scene(scene),
             tick_rate: spec.tick_rate.unwrap_or_default(),
             seed: spec.seed,
-            settings,
+            quotas,
             initial,
         })
     }
@@ -56,14 +56,12 @@ impl RuntimeWorlds {
     }
 
     async fn look(&self, session: SessionId, entity: &EntityRef) -> Result<Entity, WorldError> {
-        let found = match entity {
-            EntityRef::Id(id) => self.ask(session, WorldQuery::Entity(*id)).await?,
-            EntityRef::Name(name) => {
-                let query = EntityQuery { name: Some(name.clone()), limit: 1, ..EntityQuery::default() };
-                self.ask(session, WorldQuery::Entities(query)).await?["entities"][0].take()
-            }
+        let key = match entity {
+            EntityRef::Id(id) => EntityKey::Id(*id),
+            EntityRef::Name(name) => EntityKey::Name(name.clone()),
         };
-        if found.is_null() { Err(WorldError::NoSuchEntity) } else { entity(found) }
+        let found = self.ask(session, WorldQuery::Entity(key)).await?;
+        if found.is_null() { Err(WorldError::NoSuchEntity) } else { read_entity(found) }
     }
 
     async fn ask(&self, session: SessionId, query: WorldQuery) -> Result<Value, WorldError> {
@@ -149,7 +147,7 @@ impl Worlds for RuntimeWorlds {
             let mut page = self.ask(session, WorldQuery::Entities(query)).await?;
             let total = page["total"].as_u64().unwrap_or_default();
             let Value::Array(entities) = page["entities"].take() else { return Err(unreadable("no list")) };
-            Ok(EntityPage { entities: entities.into_iter().map(entity).collect::<Result<_, _>>()?, total })
+            Ok(EntityPage { entities: entities.into_iter().map(read_entity).collect::<Result<_, _>>()?, total })
         })
     }
 
@@ -200,7 +198,7 @@ fn named(name: Option<String>, set: Map<String, Value>, remove: &[String]) -> Co
 }
 
 /// An entity as the simulation writes it, with its name on top.
-fn entity(mut value: Value) -> Result<Entity, WorldError> {
+fn read_entity(mut value: Value) -> Result<Entity, WorldError> {
     if let Some(name) = value.pointer("/components/Name/text").cloned() {
         value["name"] = name;
     }
