@@ -62,6 +62,8 @@ struct State {
     /// Work elsewhere (loading, writing) that will wake a task when it ends.
     elsewhere: usize,
     has_leader: bool,
+    /// Until when the leader sleeps; `None` is until it is called.
+    leader_until: Option<Nanos>,
     stopping: bool,
 }
 
@@ -212,6 +214,10 @@ impl Shared {
                 drop(runnable);
                 state = self.lock();
                 let gone = state.finish(id, heavy, next.ok(), self.time.now_ns());
+                // The leader may have gone to sleep while this task, running, was not in the heap.
+                if state.leader_oversleeps(self.heavy_running_max) {
+                    self.leader_bell.ring();
+                }
                 if gone.is_some() {
                     drop(state);
                     drop(gone);
@@ -228,6 +234,7 @@ impl Shared {
             }
             state.has_leader = true;
             let until = state.earliest(self.heavy_running_max);
+            state.leader_until = until;
             let seen = self.leader_bell.count();
             drop(state);
             // Time moved by hand after `now` was read rings before or after `seen` was read; look again in the first case.
@@ -276,6 +283,12 @@ impl State {
         let heavy = self.heavy.peek().filter(|_| self.heavy_running < heavy_running_max);
         let heavy = heavy.map(|Reverse(entry)| entry.at_ns);
         light.into_iter().chain(heavy).min()
+    }
+
+    /// Is there a leader who sleeps longer than until the earliest deadline?
+    fn leader_oversleeps(&mut self, heavy_running_max: usize) -> bool {
+        let until = self.leader_until.unwrap_or(Nanos::MAX);
+        self.has_leader && self.earliest(heavy_running_max).is_some_and(|at| at < until)
     }
 
     fn take_due(&mut self, now: Nanos, heavy_running_max: usize) -> Option<(TaskId, Arc<dyn Runnable>, bool)> {

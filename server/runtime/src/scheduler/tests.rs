@@ -138,3 +138,16 @@ fn a_panicking_task_is_forgotten_and_the_pool_goes_on() {
     assert_eq!(task.runs.load(Ordering::SeqCst), 1);
     scheduler.stop();
 }
+
+#[test]
+fn under_the_machines_clock_a_lone_task_keeps_running() {
+    let scheduler = Scheduler::start(2, Arc::new(crate::time::MachineTime::default())).unwrap();
+    let task = Arc::new(Every { period_ns: MS, runs: AtomicU64::new(0) });
+    let id = scheduler.add(Arc::clone(&task) as Arc<dyn Runnable>);
+    scheduler.wake(id);
+    // Nobody rings here, as a hand that moves time does: the threads have to wake each other.
+    while task.runs.load(Ordering::SeqCst) < 50 {
+        std::thread::yield_now();
+    }
+    scheduler.stop();
+}
