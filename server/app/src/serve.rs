@@ -1,6 +1,7 @@
 //! `hd1 serve`: the parts are made, joined and started here, and ended in the reverse order.
 
 use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,6 @@ use hd1_control::{AdminToken, Control, Db, TicketKey};
 use hd1_core::{Clock as _, SystemClock};
 use hd1_http::{HttpSettings, HttpState};
 use hd1_runtime::{Runtime, RuntimeConfig, TicketGate};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -52,10 +52,8 @@ pub fn run(config: Config) -> Result<()> {
         server.announce();
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        tokio::select! {
-            drained = server.drain() => drained,
-            signal = signals.next() => bail!("asked again to end by {signal}: did not wait for the drain"),
-        }
+        // Asked twice is asked once: a process group and its leader often both send the signal.
+        server.drain().await
     })
 }
 
@@ -70,6 +68,15 @@ fn lock(data: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
+}
+
+/// The one line on stdout.
+#[derive(serde::Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    http: &'a str,
+    quic: SocketAddr,
+    certificate_sha256: String,
 }
 
 /// All parts, running.
@@ -134,13 +141,13 @@ impl Server {
 
     /// The ready line of the contract on stdout, and the page's address for people.
     fn announce(&self) {
-        let ready = json!({
-            "ready": true,
-            "http": self.http,
-            "quic": self.quic.address().to_string(),
-            "certificate_sha256": self.quic.certificate_sha256(),
-        });
-        println!("{ready}");
+        let ready = Ready {
+            ready: true,
+            http: &self.http,
+            quic: self.quic.address(),
+            certificate_sha256: self.quic.certificate_sha256(),
+        };
+        println!("{}", serde_json::to_string(&ready).unwrap_or_default());
         tracing::info!(page = format!("{}/", self.http), quic = %self.quic.address(), "ready: open the page in a browser");
     }
 
