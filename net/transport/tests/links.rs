@@ -41,6 +41,7 @@ async fn pair(kind: TransportKind) -> (Link, Link, Option<QuicServer>) {
 }
 
 /// The upgrade that the HTTP server does in the program, done by tungstenite.
+#[allow(clippy::result_large_err, reason = "tungstenite's callback is made so")]
 async fn web_socket_pair(encoding: Encoding) -> (Link, Link) {
     let listener = TcpListener::bind(loopback()).await.unwrap();
     let url = format!("ws://{}/realtime", listener.local_addr().unwrap());
