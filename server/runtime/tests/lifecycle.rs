@@ -101,10 +101,11 @@ async fn a_crash_is_one_worlds_own_and_ends_in_a_loop_only_for_it() {
     assert_eq!(rig.runtime.metrics().crashes, 5);
     assert_eq!(rig.tick(healthy), 611, "the other one never missed a tick");
     rig.runtime.lifecycle(doomed, Request::Restart).await.unwrap();
-    rig.step(3);
     assert_eq!(rig.status(doomed), WorldStatus::Running);
-    rig.step(10);
-    assert_eq!(rig.status(doomed), WorldStatus::Crashed);
+    // From the scene or from a snapshot shortly before the fatal tick, as the session's snapshots happen to fall.
+    rig.step(11);
+    let crashes = rig.runtime.metrics().crashes;
+    assert!((6..=7).contains(&crashes), "a person's restart begins the count anew: {crashes}");
     rig.runtime.delete(doomed).await.unwrap();
 }
 
