@@ -171,7 +171,8 @@ export class World {
     const row = this.selected === null ? undefined : this.batches.row(this.selected);
     if (row === undefined) {
       this.selection.hide();
-      if (this.selected !== null && this.table) {
+      // One that was just made is in the mirror a frame before it is in the table.
+      if (this.selected !== null && !this.core?.entity(this.selected)) {
         this.selected = null;
         this.handler.deselected();
       }
