@@ -38,6 +38,7 @@ test('a shape is made, moved and deleted, and the other sees each', async () => 
 });
 
 test('handles drag a shape', async () => {
+  await ada.getByRole('button', { name: 'Add shape' }).click();
   await ada.getByRole('button', { name: 'Box' }).click();
   await until(ada, () => window.__hd1.selected !== null, undefined, 'the new shape is selected');
   const id = await ada.evaluate(() => window.__hd1.selected);

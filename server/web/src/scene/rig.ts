@@ -4,6 +4,7 @@ import { type PerspectiveCamera, Vector3 } from 'three';
 
 /** Nearer than this the camera is in the avatar's eyes. */
 const FIRST_PERSON_M = 1.4;
+const THIRD_PERSON_M = 5;
 const DISTANCE_MIN_M = 1;
 const DISTANCE_MAX_M = 60;
 const EYE_HEIGHT_M = 0.6;
@@ -15,7 +16,7 @@ export class Rig {
   yaw = 0;
   /** Up is positive. */
   pitch = -0.28;
-  distance = 9;
+  distance = THIRD_PERSON_M;
   readonly focus = new Vector3(0, 1, 0);
   private followed: number | null = null;
 
@@ -33,7 +34,7 @@ export class Rig {
   }
 
   toggleFirstPerson(): void {
-    this.distance = this.distance < FIRST_PERSON_M ? 9 : DISTANCE_MIN_M;
+    this.distance = this.distance < FIRST_PERSON_M ? THIRD_PERSON_M : DISTANCE_MIN_M;
   }
 
   /** Follows the avatar `id` at `at`; at first it looks where the avatar does. */

@@ -97,13 +97,11 @@ export class World {
 
   /** Where a new shape of this height would stand in view. */
   placeAhead(height: number): [number, number, number] {
-    const { camera } = this.stage;
-    this.raycaster.setFromCamera(new Vector2(0, 0), camera);
     const start = this.rig.focus;
     const ahead = this.rig.direction();
     const at = new Vector3(start.x, 0, start.z).addScaledVector(ahead.setY(0).normalize(), PLACE_AHEAD_M);
-    // What stands there already carries it.
-    this.raycaster.set(new Vector3(at.x, start.y + 30, at.z), new Vector3(0, -1, 0));
+    // What lies there carries it; what floats overhead does not.
+    this.raycaster.set(new Vector3(at.x, start.y + 0.5, at.z), new Vector3(0, -1, 0));
     const floor = this.batches.surface(this.raycaster)?.y ?? 0;
     return [at.x, Math.max(0, floor) + height / 2, at.z].map((v) => Math.round(v * 1000) / 1000) as [number, number, number];
   }
