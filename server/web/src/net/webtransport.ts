@@ -34,11 +34,12 @@ class WebTransportLink implements Link {
   ) {
     this.control = control.writable.getWriter();
     this.datagrams = session.datagrams.writable.getWriter();
+    const said = this.readStream(control.readable);
+    // What the server said last, and why, is heard before the end is.
     session.closed.then(
-      (info) => this.finish(info.closeCode || null, info.reason ?? ''),
-      () => this.finish(null, 'the connection was lost'),
+      (info) => said.then(() => this.finish(info.closeCode || null, info.reason ?? '')),
+      () => said.then(() => this.finish(null, 'the connection was lost')),
     );
-    void this.readStream(control.readable);
     void this.readSnapshots();
     void this.readDatagrams();
   }
