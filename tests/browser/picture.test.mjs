@@ -77,7 +77,7 @@ test('the README has its picture', { skip: !process.env.HD1_PICTURE }, async () 
   const page = await join(browser, session, { name: 'Ada', query: '&quality=high', context: size });
   await friends[0].getByPlaceholder('Say something').fill('The carousel is mine today.');
   await friends[0].getByPlaceholder('Say something').press('Enter');
-  await page.keyboard.press('F3');
+  await page.getByRole('heading', { name: 'Lobby' }).waitFor();
   await page.getByRole('log').getByText('carousel').waitFor();
   await until(page, () => window.__hd1.avatars.length === 4, undefined, 'all are here');
   await Promise.all(friends.map((friend) => friend.goto('about:blank')));
