@@ -53,9 +53,9 @@ impl Scenario {
             let push = [self.unit() * 8.0, self.unit() * 0.6, self.unit() * 8.0];
             let turn = self.unit() * 0.05;
             let body = &mut self.bodies[i];
-            for axis in 0..3 {
-                body.velocity[axis] += (push[axis] - body.velocity[axis] * 0.5) * dt_s;
-                body.position[axis] += body.velocity[axis] * dt_s;
+            for ((velocity, position), push) in body.velocity.iter_mut().zip(&mut body.position).zip(push) {
+                *velocity += (push - *velocity * 0.5) * dt_s;
+                *position += *velocity * dt_s;
             }
             let [x, y, z, w] = body.rotation;
             let spun = [x + turn * z, y + turn * w, z - turn * x, w - turn * y];

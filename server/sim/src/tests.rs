@@ -8,6 +8,7 @@ mod players;
 mod reading;
 
 use std::collections::BTreeMap;
+use std::f32::consts::{FRAC_PI_2, PI};
 
 use hd1_core::{ClientType, NetId, PlayerId, Role, SessionId};
 use hd1_protocol::message::{Components, OpError};
@@ -102,7 +103,7 @@ fn crowd_input(tick: u64) -> TickInput {
     }
     for player in 1..=8u32 {
         // From each of the four spawn points inwards first, then in loops of its own size.
-        let start = [0.0, 1.5708, 3.1416, -1.5708][(player as usize - 1) % 4];
+        let start = [0.0, FRAC_PI_2, PI, -FRAC_PI_2][(player as usize - 1) % 4];
         let turning = tick.saturating_sub(90) as f32 * (0.008 + player as f32 * 0.002);
         let yaw = start + if player % 2 == 0 { turning } else { -turning };
         let sample = InputSample { seq: tick as u32, forward: 1.0, strafe: 0.1, yaw, buttons: 2, pitch: 0.0 };

@@ -1,7 +1,7 @@
 //! What makes a Rust struct a component of the catalogue, and the macro that writes it down once.
 //!
 //! A component's schema, its JSON form, its quantised row and its exact bytes all come from one declaration, so they
-//! cannot drift apart. [`components!`] and [`choices!`] are used by the files below [`mod@crate::components`] and by
+//! cannot drift apart. `components!` and `choices!` are used by the files below [`mod@crate::components`] and by
 //! crates that bring components of their own.
 
 use bevy_ecs::component::{Component, Mutable};
@@ -91,7 +91,7 @@ field!(Vec<[f32; 3]>, Points, |me| me.clone(), |v| v.clone(), |row, step| row.po
     canonical::put_points(out, me)
 });
 
-/// A field kind from its range and step; used by [`components!`].
+/// A field kind from its range and step; used by `components!`.
 pub mod kind {
     use super::{FieldKind, Range};
 
