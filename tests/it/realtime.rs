@@ -188,8 +188,17 @@ async fn a_curious_person_can_read_it_all_as_json() {
     assert!(state["entities"][0]["Transform"]["position"].is_array(), "{state}");
 
     link.send(say(json!({"t": "op", "id": 7, "op": {"op": "chat", "text": "I can read"}})));
-    assert_eq!(json_message(&mut link, "op_result").await["id"], 7);
     assert_eq!(json_message(&mut link, "chat").await["text"], "I can read");
+    link.send(say(json!({"t": "op", "id": 8, "op": {"op": "despawn", "entity": 999_999}})));
+    let refused = loop {
+        // The answer to the line of chat may come before the line or after it.
+        let result = json_message(&mut link, "op_result").await;
+        if result["id"] == 8 {
+            break result;
+        }
+        assert_eq!((&result["id"], &result["ok"]), (&json!(7), &json!(true)));
+    };
+    assert_eq!(refused["error"]["code"], "not_found", "{refused}");
     link.send(say(json!({"t": "ping", "client_us": 5})));
     assert_eq!(json_message(&mut link, "pong").await["client_us"], 5);
     link.send(say(json!({"t": "input", "seq": 1, "forward": 1.0})));

@@ -74,7 +74,11 @@ fn what_is_wrong_is_named() {
         format!("{{\"name\":\"deep\",\"metadata\":{}{}}}", "{\"a\":".repeat(200), "1".to_owned() + &"}".repeat(200));
     admin.send("POST", "/api/sessions", Some(deep)).problem(400, "invalid_request");
     let huge = json!({"name": "huge", "description": "x".repeat(8 << 20)}).to_string();
-    admin.send("POST", "/api/sessions", Some(huge)).problem(413, "payload_too_large");
+    // The server need not wait for the end of it: the answer may be lost with the connection.
+    if let Ok(reply) = admin.try_send("POST", "/api/sessions", Some(huge)) {
+        reply.problem(413, "payload_too_large");
+    }
+    admin.get("/api/sessions").expect(200);
 }
 
 #[test]

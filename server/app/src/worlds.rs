@@ -226,7 +226,12 @@ fn world_error(error: RuntimeError) -> WorldError {
         RuntimeError::Conflict { .. } | RuntimeError::NotLive(_) => WorldError::WrongState(error.to_string()),
         RuntimeError::Busy | RuntimeError::Draining | RuntimeError::TooManyWorlds => WorldError::Busy,
         RuntimeError::Refused(refusal) if refusal.code == OpErrorCode::NotFound => WorldError::NoSuchEntity,
-        RuntimeError::Refused(refusal) => refused(&refusal.path.unwrap_or_default(), refusal.message),
+        RuntimeError::Refused(refusal) => {
+            let path = refusal.path.unwrap_or_default();
+            // The simulation's sentence begins with the place, which problems tell apart.
+            let prefix = format!("{path}: ");
+            refused(&path, refusal.message.strip_prefix(&prefix).unwrap_or(&refusal.message).to_owned())
+        }
         RuntimeError::LoadFailed(reason) => refused("scene", reason),
         RuntimeError::Exists | RuntimeError::DiskFailed(_) | RuntimeError::Crashed(_) => {
             WorldError::Failed(error.to_string())
