@@ -44,8 +44,9 @@ impl Outgoing {
 struct Client {
     /// The tick of its join snapshot.
     joined: Tick,
-    /// The newest tick it has complete; `None` until it has the snapshot.
-    acked: Option<Tick>,
+    /// The newest tick it has complete. Its snapshot's from the start: that comes whole, and a client holds back what
+    /// overtakes it. Waiting for the first acknowledgement instead would wait for ever where that is lost.
+    acked: Tick,
 }
 
 /// One world's replication.
@@ -103,7 +104,7 @@ impl Replicator {
     /// # Errors
     /// `UnknownComponent` where a change names a component never registered.
     pub fn tick(&mut self, tick: Tick, feed: impl FnOnce(&mut Tracked)) -> Result<(), DecodeError> {
-        let oldest = self.clients.values().map(|c| c.acked.unwrap_or(c.joined)).min().unwrap_or(tick);
+        let oldest = self.clients.values().map(|c| c.acked).min().unwrap_or(tick);
         self.tracked.begin(tick, oldest);
         feed(&mut self.tracked);
         self.bodies.clear();
@@ -117,8 +118,8 @@ impl Replicator {
         Ok(())
     }
 
-    /// Adds a client between ticks; the frames of its join snapshot, for a stream of their own. Structure follows from
-    /// the next tick on, state once the client has acknowledged the snapshot's tick.
+    /// Adds a client between ticks; the frames of its join snapshot, for a stream of their own. Structure and state
+    /// follow from the next tick on; a client holds them back until it has the snapshot.
     ///
     /// # Errors
     /// `UnknownComponent`, as in [`Replicator::tick`].
@@ -134,7 +135,7 @@ impl Replicator {
                 frames
             }
         };
-        self.clients.insert(key, Client { joined: tick, acked: None });
+        self.clients.insert(key, Client { joined: tick, acked: tick });
         Ok(frames)
     }
 
@@ -147,15 +148,15 @@ impl Replicator {
     pub fn ack(&mut self, key: ClientKey, tick: Tick) {
         let newest = self.tracked.tick();
         let Some(client) = self.clients.get_mut(&key) else { return };
-        if tick >= client.joined && tick <= newest && client.acked.is_none_or(|acked| acked < tick) {
-            client.acked = Some(tick);
+        if tick <= newest && client.acked < tick {
+            client.acked = tick;
         }
     }
 
-    /// The newest tick that a client has completely, if any.
+    /// The newest tick that a client has completely, where it is there.
     #[must_use]
     pub fn acked(&self, key: ClientKey) -> Option<Tick> {
-        self.clients.get(&key)?.acked
+        Some(self.clients.get(&key)?.acked)
     }
 
     /// Appends to `out` what a client is to be sent for the newest tick. `input_ack` is the newest of its inputs that
@@ -165,7 +166,7 @@ impl Replicator {
         if client.joined < self.tracked.tick() {
             out.reliable.extend(self.batches.iter().cloned());
         }
-        let Some(base) = client.acked else { return };
+        let base = client.acked;
         if base == self.tracked.tick() {
             return;
         }

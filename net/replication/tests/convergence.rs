@@ -332,3 +332,27 @@ fn a_client_silent_beyond_the_history_is_brought_up_with_absolute_values() {
     assert_eq!(mirror.acked(), Tick(last));
     assert_same(&model, &mirror);
 }
+
+#[test]
+fn a_client_that_joins_before_the_first_tick_is_sent_state_without_asking() {
+    let mut server = Replicator::new(schemas());
+    let mut model = Model::default();
+    let spawn = Edit::Spawn { look: false, label: false };
+    server.tick(Tick(0), |feed| model.apply(&spawn, feed)).unwrap();
+    let snapshot = server.add_client(ClientKey(1)).unwrap();
+    let mut mirror = Mirror::new(schemas());
+    for now in 1..=3 {
+        server.tick(Tick(now), |feed| model.apply(&Edit::Move(0, 5), feed)).unwrap();
+        let mut out = Outgoing::default();
+        server.assemble(ClientKey(1), 0, &mut out);
+        for frame in &out.state {
+            // Overtakes the snapshot: held back.
+            assert!(matches!(mirror.apply_state(frame).unwrap(), StateOutcome::Deferred(_)));
+        }
+    }
+    for frame in snapshot.iter() {
+        mirror.apply_snapshot_chunk(frame).unwrap();
+    }
+    assert_eq!(mirror.acked(), Tick(3));
+    assert_same(&model, &mirror);
+}
