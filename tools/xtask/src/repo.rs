@@ -39,6 +39,23 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Makes sure that the compiler has a standard library for `target`.
+///
+/// `rust-toolchain.toml` names the targets, but rustup brings them only where it installs the toolchain itself: not
+/// where the channel was there before, nor with `RUSTUP_AUTO_INSTALL=0`.
+///
+/// # Errors
+/// It is missing and rustup cannot bring it.
+pub fn ensure_target(target: &str) -> Result<()> {
+    let folder = output(program("rustc", &root()).args(["--print", "target-libdir", "--target", target]))?;
+    if Path::new(folder.trim()).is_dir() {
+        return Ok(());
+    }
+    step(&format!("installing the target {target}"));
+    must(program("rustup", &root()).args(["target", "add", target]))
+        .with_context(|| format!("the compiler has no standard library for {target}: install it by hand"))
+}
+
 /// Any other program, run in `folder`.
 pub fn program(name: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(name);

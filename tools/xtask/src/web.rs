@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::repo;
 
+/// What the client core is built for.
+const CORE_TARGET: &str = "wasm32-unknown-unknown";
+
 /// What `build` found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Web {
@@ -62,13 +65,14 @@ fn missing(why: &str) -> Result<Web> {
 
 /// `hd1-client-wasm` for the browser. Cargo itself knows when it is stale.
 fn build_core(web: &Path) -> Result<()> {
+    repo::ensure_target(CORE_TARGET)?;
     repo::must(repo::cargo().args(["build", "--quiet", "--package", "hd1-client-wasm"]).args([
         "--target",
-        "wasm32-unknown-unknown",
+        CORE_TARGET,
         "--profile",
         "wasm",
     ]))?;
-    let from = repo::target_dir().join("wasm32-unknown-unknown/wasm/hd1_client_wasm.wasm");
+    let from = repo::target_dir().join(CORE_TARGET).join("wasm/hd1_client_wasm.wasm");
     let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
     let to = web.join(CORE);
     if fs::read(&to).ok().as_deref() != Some(&bytes) {
