@@ -7,6 +7,7 @@ mod entities;
 mod hostile;
 mod lifecycle;
 mod participants;
+mod postgres;
 mod programs;
 mod realtime;
 mod sessions;

@@ -71,6 +71,11 @@ pub struct Serve {
     /// Keep everything that must survive here [data, default: hd1-data].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Keep sessions, participants and tokens in this PostgreSQL database, as postgres://USER@HOST/NAME; one with a
+    /// password is better given as HD1_STORE_DATABASE, where other accounts do not see it [store.database, default:
+    /// SQLite in DATA].
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
     /// Listen here for API, pages and WebSocket; port 0 takes a free one [http.addr, default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
@@ -91,6 +96,7 @@ impl Serve {
     pub fn flags(&self) -> Flags {
         Flags::default()
             .set_some("data", "--data", self.data.as_ref().map(|path| path.to_string_lossy().into_owned()))
+            .set_some("store.database", "--database", self.database.clone())
             .set_some("http.addr", "--http", self.http.map(|addr| addr.to_string()))
             .set_some("quic.addr", "--quic", self.quic.map(|addr| addr.to_string()))
             .set_some("demo.scene", "--scene", self.scene.clone())

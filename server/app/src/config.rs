@@ -15,6 +15,7 @@ use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use keys::without_password;
 pub use show::show;
 pub use sources::Flags;
 
@@ -27,6 +28,8 @@ pub const FILE: &str = "hd1.toml";
 pub struct Config {
     /// Where everything that must survive is kept.
     pub data: PathBuf,
+    /// The database.
+    pub store: Store,
     /// API, pages and WebSocket.
     pub http: Http,
     /// QUIC and WebTransport.
@@ -39,6 +42,17 @@ pub struct Config {
     pub demo: Demo,
     /// What is written to stderr.
     pub log: Log,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The PostgreSQL database, as `postgres://hd1@db.example.org/hd1`. Without one, or empty: SQLite in the data
+    /// folder.
+    pub database: Option<String>,
+    /// Connections to PostgreSQL at most, 2 to 200.
+    pub connections_max: u32,
 }
 
 /// `[http]`.
@@ -126,6 +140,7 @@ impl Default for Config {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
             data: "hd1-data".into(),
+            store: Store { database: None, connections_max: 8 },
             // One number for both: TCP for pages, UDP for QUIC.
             http: Http { addr: local(8080), public_url: None, allowed_origins: Vec::new() },
             quic: Quic { addr: local(8080), public_port: None },
@@ -144,6 +159,12 @@ impl Config {
         self.demo.guests.unwrap_or(self.http.addr.ip().is_loopback())
     }
 
+    /// The address of the PostgreSQL database, where one is to be used.
+    #[must_use]
+    pub fn postgres(&self) -> Option<&str> {
+        self.store.database.as_deref().filter(|address| !address.is_empty())
+    }
+
     /// Refuses values that no part of the server could work with, by the key at fault.
     fn check(&self) -> Result<()> {
         if !(1..=3600).contains(&self.worlds.snapshot_interval_s) {
@@ -151,6 +172,13 @@ impl Config {
         }
         if self.worlds.threads > 1024 {
             bail!("worlds.threads is {}: must be at most 1024", self.worlds.threads);
+        }
+        if self.postgres().is_some_and(|address| keys::without_password(address).is_none()) {
+            // Not repeated: it may hold a password.
+            bail!("store.database names no database: write postgres://USER@HOST/NAME, or leave it out for SQLite");
+        }
+        if !(2..=200).contains(&self.store.connections_max) {
+            bail!("store.connections_max is {}: must be from 2 to 200", self.store.connections_max);
         }
         match (&self.tls.certificate, &self.tls.key) {
             (Some(_), None) => bail!("tls.certificate is set without tls.key: set both or neither"),
@@ -190,7 +218,9 @@ pub fn load(file: Option<&Path>, variables: &[(String, String)], flags: Flags) -
         None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
         None => {}
     }
-    figment = figment.merge(sources::variables(variables)?).merge(flags);
+    for given in sources::variables(variables)?.into_iter().chain(flags.0) {
+        figment = figment.merge(given);
+    }
     keys::refuse_unknown(&figment)?;
     let config: Config = figment.extract().map_err(one_line)?;
     config.check()?;
@@ -256,6 +286,21 @@ mod tests {
         assert!(message.contains("http.addr") && message.contains("HD1_HTTP_ADDR"), "{message}");
         let message = error("[worlds]\nsnapshot_interval_s = 0", &[]);
         assert!(message.contains("worlds.snapshot_interval_s is 0: must be from 1 to 3600"), "{message}");
+    }
+
+    #[test]
+    fn a_database_is_postgresql_or_the_file() {
+        let load = |toml| load_text(toml, &[], Flags::default()).map(|loaded| loaded.config);
+        assert_eq!(load("[store]\ndatabase = \"\"").unwrap().postgres(), None, "empty is the default");
+        let address = "postgres://hd1@db/hd1";
+        assert_eq!(load(&format!("[store]\ndatabase = {address:?}")).unwrap().postgres(), Some(address));
+        for wrong in ["mysql://root:secret@db/hd1", "secret", "postgres://hd1:secret@db:port/hd1"] {
+            let message = error("", &[("HD1_STORE_DATABASE", wrong)]);
+            assert!(message.contains("store.database") && message.contains("postgres://USER@HOST/NAME"), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        let message = error("[store]\nconnections_max = 1", &[]);
+        assert!(message.contains("store.connections_max is 1: must be from 2 to 200"), "{message}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod certificate;
 mod cli;
 mod config;
+mod database;
 mod demo;
 mod figures;
 mod files;

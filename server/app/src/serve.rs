@@ -11,6 +11,7 @@ use hd1_control::{AdminToken, Control, Db, TicketKey};
 use hd1_core::{Clock as _, SystemClock};
 use hd1_http::{HttpSettings, HttpState};
 use hd1_runtime::{Runtime, RuntimeConfig, TicketGate};
+use hd1_store::Claim;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use crate::news::News;
 use crate::quic::{self, Quic};
 use crate::shutdown::Signals;
 use crate::worlds::RuntimeWorlds;
-use crate::{demo, files};
+use crate::{database, demo, files};
 
 /// How long worlds and clients may take to be saved and closed; the contract allows 10 s for everything.
 const DRAIN_WORLDS: Duration = Duration::from_secs(7);
@@ -82,6 +83,8 @@ struct Ready<'a> {
 /// All parts, running.
 struct Server {
     db: Db,
+    /// Held until everything has ended.
+    claim: Claim,
     runtime: Runtime,
     quic: Quic,
     http: String,
@@ -99,9 +102,7 @@ impl Server {
         if admin.is_fresh() {
             tracing::info!(file = %admin.path().display(), "wrote the admin token");
         }
-        let database = config.data.join("hd1.sqlite");
-        let db = Db::open_file(&database).await.with_context(|| format!("cannot open {}", database.display()))?;
-        hd1_control::migrate(&db).await?;
+        let (db, claim) = database::open(&config).await?;
 
         let news = News::default();
         let runtime = Runtime::start(runtime_config(&config), Arc::new(news.clone()))?;
@@ -136,7 +137,7 @@ impl Server {
         );
         let serving = tokio::spawn(hd1_http::serve(listener, state, stop_http.clone()));
         let http = format!("http://{address}");
-        Ok(Self { db, runtime, quic, http, serving, tasks, stop, stop_http })
+        Ok(Self { db, claim, runtime, quic, http, serving, tasks, stop, stop_http })
     }
 
     /// The ready line of the contract on stdout, and the page's address for people.
@@ -175,6 +176,7 @@ impl Server {
             Err(_) => tracing::warn!("some connections did not end in time"),
         }
         self.db.close().await;
+        drop(self.claim);
         if drained.failed + drained.unfinished > 0 {
             bail!("{} worlds could not be saved", drained.failed + drained.unfinished);
         }

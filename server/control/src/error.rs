@@ -77,7 +77,8 @@ impl From<StoreError> for ControlError {
             StoreError::Duplicate
             | StoreError::Corrupt { .. }
             | StoreError::Migrate(_)
-            | StoreError::Address(_)
+            | StoreError::Address
+            | StoreError::Claimed
             | StoreError::Failed(_) => ControlError::Failed(error.to_string()),
         }
     }

@@ -8,13 +8,15 @@
 //! survive `kill -9`, whose unwritten pages the kernel still holds, but a power cut would then take back writes that
 //! callers were told of; FULL was measured at four fifths of NORMAL's commits a second.
 
+use std::time::Duration;
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Database, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Result, StoreError};
-use crate::limits::{ACQUIRE_TIMEOUT, PG_CONNECTIONS_MAX, SQLITE_BUSY_TIMEOUT, SQLITE_READERS_MAX};
+use crate::limits::{ACQUIRE_TIMEOUT, PING_TIMEOUT, SQLITE_BUSY_TIMEOUT, SQLITE_READERS_MAX};
 use crate::sql::{Args, Row, Sql};
 
 /// A database, cheap to clone.
@@ -66,26 +68,21 @@ impl<DB: Database> Hold<DB> {
 }
 
 impl Db {
-    /// Opens `sqlite:PATH` (made if it is not there; relative to the working directory) or `postgres://…`.
+    /// Opens the PostgreSQL database of `postgres://USER@HOST/NAME`, to be spoken to over at most `connections_max`
+    /// connections. TLS is used where the server offers it; `?sslmode=verify-full` insists on it.
     ///
     /// # Errors
-    /// [`StoreError::Address`] for any other text, [`StoreError::Unavailable`] or [`StoreError::Failed`] when it
-    /// cannot be opened.
-    pub async fn open(url: &str) -> Result<Db> {
-        if let Some(file) = url.strip_prefix("sqlite:").filter(|file| !file.is_empty()) {
-            return Self::open_file(std::path::Path::new(file)).await;
-        }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            // Whatever it is, it may hold a password: only its scheme is repeated.
-            return Err(StoreError::Address(url.split(':').next().unwrap_or_default().chars().take(32).collect()));
-        }
-        let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address("postgres".to_owned()))?;
-        let pool = PgPoolOptions::new()
-            .max_connections(PG_CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await?;
-        Ok(Db::Pg(pool))
+    /// [`StoreError::Address`] for any other text, [`StoreError::Unavailable`] with the reason when nobody answers
+    /// there, or whoever does refuses us.
+    pub async fn open_postgres(url: &str, connections_max: u32) -> Result<Db> {
+        // Whatever it is, it may hold a password: it is not repeated.
+        let options = Some(url).filter(|url| url.starts_with("postgres://") || url.starts_with("postgresql://"));
+        let options: PgConnectOptions = options.and_then(|url| url.parse().ok()).ok_or(StoreError::Address)?;
+        // The pool takes a refusal for a server that is about to start, waits, and tells of a timeout alone; a first
+        // connection outside it tells why.
+        drop(connect(&options).await?);
+        let pool = PgPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(Db::Pg(pool.connect_lazy_with(options)))
     }
 
     /// Opens a SQLite file, made if it is not there.
@@ -138,12 +135,18 @@ impl Db {
         })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, soon.
     ///
     /// # Errors
-    /// Why it does not.
+    /// [`StoreError::Unavailable`] and why it does not.
     pub async fn ping(&self) -> Result<()> {
-        self.read().await?.exec(crate::sql::sql!("SELECT 1"), ()).await.map(|_| ())
+        let asked = async { self.read().await?.exec(crate::sql::sql!("SELECT 1"), ()).await };
+        match within(PING_TIMEOUT, asked).await {
+            Ok(_) => Ok(()),
+            // Whoever pings asks for nothing else: whatever went wrong, the database does not answer.
+            Err(StoreError::Failed(error)) => Err(StoreError::Unavailable(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits for every connection to come back and closes them; SQLite folds its log into the file.
@@ -156,6 +159,20 @@ impl Db {
             Db::Pg(pool) => pool.close().await,
         }
     }
+}
+
+/// One connection outside any pool.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    let connected = async { PgConnection::connect_with(options).await.map_err(StoreError::Unavailable) };
+    within(ACQUIRE_TIMEOUT, connected).await
+}
+
+/// What `work` answers, if it does so in time.
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(time, work).await.unwrap_or_else(|_| {
+        let silence = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {time:?}"));
+        Err(StoreError::Unavailable(sqlx::Error::Io(silence)))
+    })
 }
 
 impl Conn {

@@ -29,8 +29,11 @@ pub enum StoreError {
     #[error("cannot migrate the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The address of the database is not one.
-    #[error("`{0}` names no database: write sqlite:PATH or postgres://USER@HOST/NAME")]
-    Address(String),
+    #[error("this names no database: write postgres://USER@HOST/NAME")]
+    Address,
+    /// Another server holds the database.
+    #[error("another hd1 serves from this database: stop it, or give each a database of its own")]
+    Claimed,
     /// A defect or a failing disk.
     #[error("a statement failed: {0}")]
     Failed(#[source] sqlx::Error),

@@ -5,6 +5,7 @@
 //! inside a [`Scope`] or inside its session; the few loaders that see everything stand in [`system`] alone. Start
 //! with [`db`], then [`sessions`].
 
+pub mod claim;
 pub mod db;
 pub mod error;
 pub mod limits;
@@ -20,6 +21,7 @@ pub mod testing;
 pub mod tickets;
 pub mod tokens;
 
+pub use claim::Claim;
 pub use db::{Conn, Db};
 pub use error::{Result, StoreError};
 pub use scope::Scope;

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-/// Connections to PostgreSQL.
-pub const PG_CONNECTIONS_MAX: u32 = 8;
-
 /// Read-only connections to a SQLite file.
 pub const SQLITE_READERS_MAX: u32 = 4;
 
 /// How long a request waits for a connection before it is told to come back later.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the database may take to say that it is there.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a start waits for the server before it to let go of the database: a killed one's lock goes when PostgreSQL
+/// sees its connection end.
+pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 
 use crate::{Db, migrate};
 
+/// Connections to a database: fewer than the stories' tasks, so that some have to wait.
+const CONNECTIONS: u32 = 8;
+
 /// A migrated, empty database; its files go when it is dropped.
 pub struct TestDb {
     /// The database.
@@ -35,7 +38,7 @@ pub async fn sqlite() -> TestDb {
 /// When it cannot be made, and with `CI=true` when it is not installed.
 pub async fn postgres() -> Option<TestDb> {
     let server = PgServer::shared()?;
-    let db = Db::open(&server.new_database()).await.expect("a postgresql database");
+    let db = Db::open_postgres(&server.new_database(), CONNECTIONS).await.expect("a postgresql database");
     migrate::up(&db).await.expect("migrations");
     Some(TestDb { db, _folder: None })
 }
@@ -123,19 +126,27 @@ impl PgServer {
     #[must_use]
     pub fn new_database(&self) -> String {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        self.execute(&format!("CREATE DATABASE {name}"));
+        let host = self.folder.to_string_lossy().replace('/', "%2F");
+        format!("postgres://hd1@localhost/{name}?host={host}")
+    }
+
+    /// Runs statements as the server's administrator, from outside every database that [`Self::new_database`] made.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub fn execute(&self, statements: &str) {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-U", "hd1", "-d", "postgres", "-h"]).arg(&self.folder);
         psql.current_dir(&self.folder).env_clear().env("PATH", "/usr/bin:/bin");
         if let Some((user, group)) = self.account {
             psql.uid(user).gid(group);
         }
-        let mut child = psql.stdin(Stdio::piped()).spawn().expect("run psql");
+        let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("run psql");
         let mut input = child.stdin.take().expect("piped");
-        write!(input, "CREATE DATABASE {name};").expect("write to psql");
+        writeln!(input, "{statements};").expect("write to psql");
         drop(input);
-        assert!(child.wait().expect("psql").success(), "psql could not make a database");
-        let host = self.folder.to_string_lossy().replace('/', "%2F");
-        format!("postgres://hd1@localhost/{name}?host={host}")
+        assert!(child.wait().expect("psql").success(), "psql failed: {statements}");
     }
 }
 

@@ -1,14 +1,24 @@
 //! The closed set of keys, and the error for any other.
 
+use std::borrow::Cow;
+
 use anyhow::{Result, bail};
 use figment::providers::Serialized;
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider as _};
 
+use url::Url;
+
 use super::Config;
+
+/// What stands in a secret's place.
+pub const HIDDEN: &str = "(hidden)";
 
 /// Keys whose values are never printed.
 const SECRET: &[&str] = &["tls.key"];
+
+/// Keys whose values are addresses that may hold a password.
+const ADDRESS: &[&str] = &["store.database"];
 
 /// Every key, dotted, in the order of the alphabet.
 pub fn known() -> Vec<String> {
@@ -23,6 +33,30 @@ pub fn known() -> Vec<String> {
 /// Whether the value of `key` may be shown.
 pub fn is_secret(key: &str) -> bool {
     SECRET.contains(&key)
+}
+
+/// Whether the value of `key` is shown by [`without_password`].
+pub fn is_address(key: &str) -> bool {
+    ADDRESS.contains(&key)
+}
+
+/// The address of a PostgreSQL database as it may be shown; `None` for what is no such address.
+#[must_use]
+pub fn without_password(address: &str) -> Option<String> {
+    let mut url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))?;
+    if url.password().is_some() {
+        url.set_password(Some(HIDDEN)).ok()?;
+    }
+    // libpq's form knows a second place for it.
+    if url.query_pairs().any(|(name, _)| name == "password") {
+        let shown = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            let value = if name == "password" { HIDDEN.to_owned() } else { value.into_owned() };
+            (name.into_owned(), value)
+        };
+        let pairs: Vec<(String, String)> = url.query_pairs().map(shown).collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    Some(url.into())
 }
 
 /// The variable that sets `key`.
@@ -79,6 +113,16 @@ mod tests {
         for key in ["data", "http.addr", "http.public_url", "tls.key", "demo.guests", "log.format"] {
             assert!(known.iter().any(|name| name == key), "{key} is missing from {known:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let shown = |address| without_password(address).unwrap();
+        assert_eq!(shown("postgres://hd1@db:5433/hd1?sslmode=require"), "postgres://hd1@db:5433/hd1?sslmode=require");
+        assert_eq!(shown("postgresql://hd1:p%40ss@db/hd1"), "postgresql://hd1:(hidden)@db/hd1");
+        let second = shown("postgres://db/hd1?user=hd1&password=pass&sslmode=require");
+        assert!(!second.contains("pass&") && second.ends_with("&sslmode=require"), "{second}");
+        assert_eq!(without_password("mysql://hd1:pass@db/hd1"), None);
     }
 
     #[test]

@@ -26,7 +26,11 @@ fn line(loaded: &Loaded, key: &str, value: &Value) -> String {
     };
     match value {
         Value::Empty(..) => format!("# {key} is not set"),
-        _ if keys::is_secret(key) => format!("{key} = \"(hidden)\"  # {source}"),
+        _ if keys::is_secret(key) => format!("{key} = {:?}  # {source}", keys::HIDDEN),
+        Value::String(_, address) if keys::is_address(key) => {
+            let shown = keys::without_password(address).unwrap_or_default();
+            format!("{key} = {shown:?}  # {source}")
+        }
         value => format!("{key} = {}  # {source}", literal(value)),
     }
 }
@@ -57,7 +61,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hd1.toml");
         std::fs::write(&file, "[tls]\ncertificate = \"a.pem\"\nkey = \"secret.pem\"").unwrap();
-        let variables = [("HD1_WORLDS_RECORDING".to_owned(), "true".to_owned())];
+        let variables = [("HD1_WORLDS_RECORDING", "true"), ("HD1_STORE_DATABASE", "postgres://hd1:secret@db/hd1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let loaded = load(Some(&file), &variables, Flags::default().set("data", "--data", "/srv/hd1")).unwrap();
         let text = show(&loaded);
         let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
@@ -66,7 +71,11 @@ mod tests {
         assert_eq!(line("data"), "data = \"/srv/hd1\"  # the command line (--data)");
         assert_eq!(line("worlds.recording"), "worlds.recording = true  # the environment (HD1_WORLDS_RECORDING)");
         assert!(line("tls.certificate").contains("a.pem") && line("tls.certificate").contains("hd1.toml"));
-        assert!(!text.contains("secret.pem"), "{text}");
+        assert!(
+            line("store.database").starts_with("store.database = \"postgres://hd1:(hidden)@db/hd1\"  # "),
+            "{text}"
+        );
+        assert!(!text.contains("secret"), "{text}");
         assert!(text.contains("# http.public_url is not set"), "{text}");
     }
 }

@@ -9,21 +9,47 @@ use super::keys;
 /// Variables of this program that are no settings: the file to read, whom `hd1 bots` calls, what tests pass on.
 const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_SERVER", "HD1_TOKEN", "HD1_TEST_"];
 
+/// One value with the place where it was given.
+pub(super) struct Given {
+    key: String,
+    value: Value,
+    place: String,
+}
+
+impl Provider for Given {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("setting", Source::Custom(self.place.clone()))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let value = self.value.clone();
+        let root = match self.key.split_once('.') {
+            None => Dict::from([(self.key.clone(), value)]),
+            Some((table, name)) => {
+                let table_value = Value::Dict(Tag::Default, Dict::from([(name.to_owned(), value)]));
+                Dict::from([(table.to_owned(), table_value)])
+            }
+        };
+        Ok(Profile::Default.collect(root))
+    }
+}
+
 /// Settings given on the command line.
 #[derive(Default)]
-pub struct Flags(Vec<(&'static str, &'static str, Value)>);
+pub struct Flags(pub(super) Vec<Given>);
 
 impl Flags {
     /// Sets `key`, as `flag` asks.
     #[must_use]
-    pub fn set(mut self, key: &'static str, flag: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push((key, flag, value.into()));
+    pub fn set(mut self, key: &str, flag: &str, value: impl Into<Value>) -> Self {
+        let place = format!("the command line ({flag})");
+        self.0.push(Given { key: key.to_owned(), value: value.into(), place });
         self
     }
 
     /// The same, if there is a value.
     #[must_use]
-    pub fn set_some(self, key: &'static str, flag: &'static str, value: Option<impl Into<Value>>) -> Self {
+    pub fn set_some(self, key: &str, flag: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.set(key, flag, value),
             None => self,
@@ -31,36 +57,11 @@ impl Flags {
     }
 }
 
-impl Provider for Flags {
-    fn metadata(&self) -> Metadata {
-        let flags: Vec<&str> = self.0.iter().map(|(_, flag, _)| *flag).collect();
-        Metadata::from("command line", Source::Custom(format!("the command line ({})", flags.join(", "))))
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(nested(self.0.iter().map(|(key, _, value)| (*key, value.clone()))))
-    }
-}
-
-/// The `HD1_*` variables that are set.
-struct Variables(Vec<(String, Value)>);
-
-impl Provider for Variables {
-    fn metadata(&self) -> Metadata {
-        let names: Vec<String> = self.0.iter().map(|(key, _)| keys::variable(key)).collect();
-        Metadata::from("environment", Source::Custom(format!("the environment ({})", names.join(", "))))
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(nested(self.0.iter().map(|(key, value)| (key.as_str(), value.clone()))))
-    }
-}
-
 /// Reads the `HD1_*` variables among all. `HD1_HTTP_ADDR` sets `http.addr`.
 ///
 /// # Errors
 /// One begins with `HD1_` and belongs to no setting.
-pub fn variables(all: &[(String, String)]) -> Result<impl Provider + use<>> {
+pub(super) fn variables(all: &[(String, String)]) -> Result<Vec<Given>> {
     let known: Vec<(String, String)> = keys::known().into_iter().map(|key| (keys::variable(&key), key)).collect();
     let mut found = Vec::new();
     for (name, text) in all.iter().filter(|(name, _)| name.starts_with("HD1_")) {
@@ -75,26 +76,7 @@ pub fn variables(all: &[(String, String)]) -> Result<impl Provider + use<>> {
         };
         // Parsed as figment's own `Env` does: a number or a truth value where it reads as one, a text otherwise.
         let value: Value = text.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
-        found.push((key.clone(), value));
+        found.push(Given { key: key.clone(), value, place: format!("the environment ({name})") });
     }
-    Ok(Variables(found))
-}
-
-/// Dotted keys as nested tables.
-fn nested<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> Map<Profile, Dict> {
-    let mut root = Dict::new();
-    for (key, value) in values {
-        match key.split_once('.') {
-            None => {
-                root.insert(key.to_owned(), value);
-            }
-            Some((table, name)) => {
-                let table = root.entry(table.to_owned()).or_insert_with(|| Value::Dict(Tag::Default, Dict::new()));
-                if let Value::Dict(_, inner) = table {
-                    inner.insert(name.to_owned(), value);
-                }
-            }
-        }
-    }
-    Profile::Default.collect(root)
+    Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The database itself: migrations, transactions, kinds of failure.
 
 use hd1_api::Visibility;
-use hd1_store::{Db, Scope, StoreError, migrate, sessions, settings};
+use hd1_store::{Claim, Db, Scope, StoreError, migrate, sessions, settings};
 
 use crate::{NOW, on_both, stored};
 
@@ -75,9 +75,25 @@ async fn decided_once(db: Db) {
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_without_repeating_it() {
-    for address in ["", "sqlite:", "mysql://root:secret@host/db", "postgres"] {
-        let error = Db::open(address).await.unwrap_err();
-        assert!(matches!(error, StoreError::Address(_)), "{address}");
+    for address in ["", "sqlite:x", "mysql://root:secret@host/db", "postgres", "postgres://hd1:secret@host:port/db"] {
+        let error = Db::open_postgres(address, 2).await.unwrap_err();
+        assert!(matches!(error, StoreError::Address), "{address}: {error}");
         assert!(!error.to_string().contains("secret"));
     }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_says_why() {
+    let error = Db::open_postgres("postgres://hd1@localhost/hd1?host=/nowhere", 2).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("No such file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_postgresql_database_serves_one_at_a_time() {
+    let Some(test) = hd1_store::testing::postgres().await else { return };
+    let first = Claim::of(&test.db).await.unwrap();
+    assert!(matches!(Claim::of(&test.db).await, Err(StoreError::Claimed)));
+    drop(first);
+    Claim::of(&test.db).await.unwrap();
 }
