@@ -2,6 +2,7 @@
 //!
 //! It says all that a schema can say; [`crate::Scene::parse`] also checks references, limits and declared components.
 
+use hd1_schema::json::real_json;
 use hd1_world::builtin_schemas;
 use serde_json::{Map, Value as Json, json};
 
@@ -94,7 +95,7 @@ fn declared_schema() -> Json {
 
 fn settings_schema() -> Json {
     let vec3 = || json!({ "$ref": "#/$defs/vec3" });
-    let number = |min: f32, max: f32| json!({ "type": "number", "minimum": min, "maximum": max });
+    let number = |min: f32, max: f32| json!({ "type": "number", "minimum": real_json(min), "maximum": real_json(max) });
     let spawn_point = object("Where an avatar appears.", &[], json!({ "position": vec3(), "yaw": number(-3.2, 3.2) }));
     object(
         "The world's settings.",

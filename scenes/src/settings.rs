@@ -1,6 +1,6 @@
 //! What a scene says of its world beyond entities: physics, movement, bounds, spawn points, sky.
 
-use hd1_schema::json::Refusal;
+use hd1_schema::json::{Refusal, shorten_reals};
 use hd1_schema::{ComponentId, Range, Record};
 use hd1_world::limits::WORLD_HALF_EXTENT_M;
 use hd1_world::movement::MoveMode;
@@ -174,6 +174,7 @@ impl Settings {
         if let Some(fog) = self.fog {
             settings["fog"] = json!(fog);
         }
+        shorten_reals(&mut settings);
         settings
     }
 }

@@ -165,16 +165,45 @@ pub fn value_json(kind: &FieldKind, value: &Value) -> Json {
         Value::Bool(v) => json!(v),
         Value::U32(v) | Value::Entity(v) => json!(v),
         Value::I32(v) => json!(v),
-        Value::F32(v) => json!(v),
-        Value::Vec3(v) | Value::Color(v) => json!(v),
-        Value::Quat(v) => json!(v),
+        Value::F32(v) => real_json(*v),
+        Value::Vec3(v) | Value::Color(v) => reals(v),
+        Value::Quat(v) => reals(v),
         Value::Enum(i) => match kind {
             FieldKind::Enum { variants } => json!(variants.get(*i as usize)),
             _ => json!(i),
         },
         Value::Text(v) => json!(v),
-        Value::Points(v) => json!(v),
+        Value::Points(v) => v.iter().map(|point| reals(point)).collect(),
     }
+}
+
+/// The JSON of a real number: the shortest decimal that reads back to the same `f32`. JSON values hold `f64`, and 0.03
+/// merely widened would be written 0.029999999329447746.
+#[must_use]
+pub fn real_json(v: f32) -> Json {
+    let widened = f64::from(v);
+    let shortest = format!("{v:e}").parse().unwrap_or(widened);
+    // Through `f64` a decimal is rounded twice; should that ever end elsewhere, the long form is still right.
+    json!(if shortest as f32 == v { shortest } else { widened })
+}
+
+/// The same for every number of a value that serde has made of `f32`s.
+pub fn shorten_reals(json: &mut Json) {
+    match json {
+        Json::Number(number) if number.is_f64() => {
+            let real = number.as_f64().map(|v| (v, v as f32)).filter(|(wide, v)| f64::from(*v) == *wide);
+            if let Some((_, v)) = real {
+                *json = real_json(v);
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(shorten_reals),
+        Json::Object(fields) => fields.values_mut().for_each(shorten_reals),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+fn reals(values: &[f32]) -> Json {
+    values.iter().copied().map(real_json).collect()
 }
 
 fn number(json: &Json, range: &Range, path: &str) -> Result<f32, Refusal> {
@@ -211,7 +240,7 @@ fn parse_hex_color(text: &str) -> Option<[f32; 3]> {
 fn kind_schema(kind: &FieldKind) -> Json {
     let bounded = |range: &Range| {
         let low = if range.above_min { "exclusiveMinimum" } else { "minimum" };
-        json!({ "type": "number", low: range.min, "maximum": range.max })
+        json!({ "type": "number", low: real_json(range.min), "maximum": real_json(range.max) })
     };
     let list = |item: Json, n: usize| json!({ "type": "array", "items": item, "minItems": n, "maxItems": n });
     match kind {

@@ -2,6 +2,7 @@
 
 use hd1_schema::{
     ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Record, Row, Value, catalogue_hash,
+    json::{real_json, shorten_reals},
     quantise::QUAT_STEP,
 };
 use proptest::prelude::*;
@@ -73,7 +74,38 @@ fn close(a: &[f32], b: &[f32], tolerance: f32) -> bool {
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance + 1.0e-6 * a.abs().max(b.abs()))
 }
 
+#[test]
+fn real_numbers_are_written_as_people_write_them() {
+    let schema = everything();
+    let json = json!({"radius": 0.03, "at": [0.1, -9.81, 1.0e5], "tint": [0.2, 0.4, 1.0], "path": [[0.3, 1.6, 0.7]]});
+    let text = schema.to_json(&schema.parse_json(&json, "x").unwrap()).to_string();
+    for part in ["0.03,", "[0.1,-9.81,100000.0]", "[0.2,0.4,1.0]", "[[0.3,1.6,0.7]]"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let schema = FieldKind::F32 { range: Range::new(0.001, 1.6), step: 0.001 };
+    let published = ComponentSchema { fields: vec![field("x", schema, Value::F32(0.6))], ..everything() }.json_schema();
+    let x = &published["properties"]["x"];
+    assert_eq!((&x["minimum"], &x["maximum"], &x["default"]), (&json!(0.001), &json!(1.6), &json!(0.6)));
+}
+
 proptest! {
+    #[test]
+    fn every_real_number_is_short_and_reads_back(bits in any::<u32>()) {
+        let v = f32::from_bits(bits);
+        if v.is_finite() {
+            let text = real_json(v).to_string();
+            prop_assert_eq!(text.parse::<f64>().unwrap() as f32, v);
+            let mut wide = json!({ "list": [f64::from(v)] });
+            shorten_reals(&mut wide);
+            prop_assert_eq!(&wide["list"][0].to_string(), &text);
+            let digits = |text: &str| {
+                let digits: String = text.split('e').next().unwrap().chars().filter(char::is_ascii_digit).collect();
+                digits.trim_matches('0').len()
+            };
+            prop_assert!(digits(&text) <= 9, "{}", text);
+        }
+    }
+
     #[test]
     fn json_keeps_every_bit(record in record()) {
         let schema = everything();
