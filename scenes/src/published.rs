@@ -33,7 +33,10 @@ pub fn json_schema() -> Json {
         .insert("vec3".into(), json!({ "type": "array", "items": { "type": "number" }, "minItems": 3, "maxItems": 3 }));
     definitions.insert(
         "color".into(),
-        json!({ "anyOf": [{ "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" }, { "$ref": "#/$defs/vec3" }] }),
+        json!({
+            "description": "As screens show it (sRGB): \"#rrggbb\", or red, green, blue from 0 to 1.",
+            "anyOf": [{ "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" }, { "$ref": "#/$defs/vec3" }],
+        }),
     );
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -26,7 +26,7 @@ pub struct Settings {
     pub spawn_points: Vec<SpawnPoint>,
     /// Components that an avatar has besides those of every avatar, by id.
     pub avatar: Vec<(ComponentId, Record)>,
-    /// Sky colour, linear.
+    /// Sky colour: red, green, blue from 0 to 1 as screens show them (sRGB).
     pub background: [f32; 3],
     /// Fog, where there is one.
     pub fog: Option<Fog>,
@@ -68,7 +68,7 @@ pub struct SpawnPoint {
 /// Distance at which things fade.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fog {
-    /// Linear colour.
+    /// Its colour, as the background's.
     pub color: [f32; 3],
     /// Where it begins, in metres.
     pub near: f32,

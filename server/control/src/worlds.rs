@@ -108,7 +108,7 @@ pub enum WorldCommand {
         entity: EntityRef,
         /// Its new `Name`.
         name: Option<String>,
-        /// Components set whole.
+        /// Components by name: the fields given are set, the others stay or, of a new component, take their defaults.
         set: Map<String, Value>,
         /// Components taken away, by name.
         remove: Vec<String>,

@@ -40,7 +40,8 @@ pub struct CreateEntity {
     pub components: Map<String, Value>,
 }
 
-/// Changes to an entity: a component given is set whole, `null` removes it, an absent one stays.
+/// Changes to an entity: of a component given the given fields are set and the others stay (of one that the entity does
+/// not have, they take their defaults); `null` removes a component, an absent one stays. All of it happens or none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PatchEntity {

@@ -251,7 +251,7 @@ fn kind_schema(kind: &FieldKind) -> Json {
         FieldKind::Vec3 { range, .. } => list(bounded(range), 3),
         FieldKind::Quat => list(json!({ "type": "number" }), 4),
         FieldKind::Color => json!({ "anyOf": [
-            { "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" },
+            { "type": "string", "pattern": "^#[0-9a-fA-F]{6}$", "description": "#rrggbb as screens show it (sRGB)" },
             list(json!({ "type": "number", "minimum": 0, "maximum": 1 }), 3),
         ] }),
         FieldKind::Enum { variants } => json!({ "enum": variants }),

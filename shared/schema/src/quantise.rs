@@ -70,7 +70,7 @@ impl Row {
         }
     }
 
-    /// Appends a linear colour as `0xRRGGBB`.
+    /// Appends a colour as `0xRRGGBB`.
     pub fn color(&mut self, c: [f32; 3]) {
         let byte = |x: f32| round(x.clamp(0.0, 1.0) * 255.0);
         self.lanes.push(byte(c[0]) << 16 | byte(c[1]) << 8 | byte(c[2]));

@@ -128,7 +128,7 @@ pub enum FieldKind {
     },
     /// 4 lanes: the largest component's index, then the other three in units of [`QUAT_STEP`](crate::quantise::QUAT_STEP).
     Quat,
-    /// 1 lane: `0xRRGGBB`.
+    /// 1 lane: `0xRRGGBB`, sRGB.
     Color,
     /// 1 lane: the variant's index.
     Enum {

@@ -17,7 +17,7 @@ pub enum Value {
     Vec3([f32; 3]),
     /// x, y, z, w of a unit quaternion.
     Quat([f32; 4]),
-    /// Linear red, green, blue from 0 to 1.
+    /// Red, green, blue from 0 to 1 as screens show them (sRGB); whoever adds up light makes them linear first.
     Color([f32; 3]),
     /// Index into the schema's variants.
     Enum(u32),

@@ -70,7 +70,7 @@ macro_rules! field {
     };
 }
 
-/// Linear red, green and blue, each from 0 to 1.
+/// Red, green and blue as screens show them (sRGB), each from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Color(pub [f32; 3]);
 
@@ -117,7 +117,7 @@ pub mod kind {
     pub fn quat(_step: f32) -> FieldKind {
         FieldKind::Quat
     }
-    /// A linear colour.
+    /// A colour, sRGB.
     #[must_use]
     pub fn color(_step: f32) -> FieldKind {
         FieldKind::Color

@@ -86,7 +86,7 @@ async fn read(
     Ok(Answer(state.control().entity(&authority, id, &entity).await?))
 }
 
-/// Changes an entity: a component given is set whole, `null` removes it.
+/// Changes an entity: of a component given the given fields are set and the others stay; `null` removes it.
 #[utoipa::path(patch, path = "/api/sessions/{id}/entities/{entity}", tag = "entities", security(("bearer" = [])),
     params(("id" = String, Path, description = "the session"), ("entity" = String, Path, description = "number or name")),
     request_body = PatchEntity, responses((status = 200, body = Entity)))]
