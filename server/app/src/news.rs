@@ -1,16 +1,23 @@
 //! What worlds tell of themselves, carried to the rules, which record it.
 //!
 //! The runtime tells on the threads that tick, so here it is only noted; a task writes it down. What is noted twice
-//! before it is written is written once, so the notes never grow beyond the number of sessions and participants.
+//! before it is written is written once, as it was at last, so the notes never grow beyond the number of sessions and
+//! participants. What could not be written is noted again, for a database that comes back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use hd1_control::Control;
+use hd1_control::{Control, ControlError, Presence};
 use hd1_core::{ParticipantId, SessionId};
-use hd1_runtime::{Presence, RuntimeObserver, WorldStatus};
+use hd1_runtime::{Presence as Told, RuntimeObserver, WorldStatus};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+/// How long between two tries at a database that refuses.
+const RETRY: Duration = Duration::from_secs(1);
+/// Participants recorded in one transaction at most, so that it never holds the one writer for long.
+const BATCH: usize = 256;
 
 /// The notes. Clones share them.
 #[derive(Clone, Default)]
@@ -22,10 +29,10 @@ struct Inner {
     written: Notify,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Notes {
     changed: BTreeSet<SessionId>,
-    left: BTreeSet<(SessionId, ParticipantId)>,
+    moved: BTreeMap<(SessionId, ParticipantId), Presence>,
 }
 
 impl RuntimeObserver for News {
@@ -36,22 +43,27 @@ impl RuntimeObserver for News {
             }
             _ => tracing::debug!(session.id = %session, %status, "a world changed its status"),
         }
-        self.note(|notes| notes.changed.insert(session));
+        self.note(|notes| {
+            notes.changed.insert(session);
+        });
     }
 
-    fn participant_changed(&self, session: SessionId, participant: ParticipantId, presence: Presence) {
-        tracing::debug!(session.id = %session, participant.id = %participant, ?presence, "a participant changed");
-        self.note(|notes| match presence {
-            Presence::Left => notes.left.insert((session, participant)),
-            // Redeeming the ticket has recorded this one as connected; within the grace period it stays so.
-            Presence::Connected => notes.left.remove(&(session, participant)),
-            Presence::Absent => false,
+    fn participant_changed(&self, session: SessionId, participant: ParticipantId, told: Told) {
+        tracing::debug!(session.id = %session, participant.id = %participant, presence = ?told, "a participant changed");
+        let presence = match told {
+            Told::Connected => Presence::Here,
+            Told::Left => Presence::Gone,
+            // Within the grace period nothing changes: the avatar waits and so does the record.
+            Told::Absent => return,
+        };
+        self.note(|notes| {
+            notes.moved.insert((session, participant), presence);
         });
     }
 }
 
 impl News {
-    fn note(&self, change: impl FnOnce(&mut Notes) -> bool) {
+    fn note(&self, change: impl FnOnce(&mut Notes)) {
         change(&mut self.0.notes.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.written.notify_one();
     }
@@ -59,22 +71,86 @@ impl News {
     /// Tells the rules until cancelled.
     pub async fn deliver(self, control: Control, stop: CancellationToken) {
         loop {
-            let Notes { changed, left } =
-                std::mem::take(&mut *self.0.notes.lock().unwrap_or_else(PoisonError::into_inner));
-            for session in changed {
-                if let Err(error) = control.refresh_status(session).await {
-                    tracing::warn!(session.id = %session, %error, "a world's status could not be recorded");
+            let mut notes = std::mem::take(&mut *self.0.notes.lock().unwrap_or_else(PoisonError::into_inner));
+            let pause = match record(&control, &mut notes).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::warn!(%error, "what worlds told could not be recorded; trying again");
+                    self.note(|newer| newer.take_back(notes));
+                    Some(RETRY)
                 }
-            }
-            for (session, participant) in left {
-                if let Err(error) = control.participant_left(session, participant).await {
-                    tracing::warn!(session.id = %session, %error, "a participant's leaving could not be recorded");
+            };
+            let next = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => self.0.written.notified().await,
                 }
-            }
+            };
             tokio::select! {
-                () = self.0.written.notified() => {}
+                () = next => {}
                 () = stop.cancelled() => return,
             }
         }
+    }
+}
+
+impl Notes {
+    /// Notes again what could not be written, where nothing newer is known.
+    fn take_back(&mut self, older: Notes) {
+        self.changed.extend(older.changed);
+        for (who, presence) in older.moved {
+            self.moved.entry(who).or_insert(presence);
+        }
+    }
+}
+
+/// Writes notes down and strikes them out; what cannot be written stays.
+async fn record(control: &Control, notes: &mut Notes) -> Result<(), ControlError> {
+    while !notes.moved.is_empty() {
+        let rest = notes.moved.keys().nth(BATCH).copied();
+        let batch: Vec<_> = notes.moved.iter().take(BATCH).map(|(who, presence)| (who.0, who.1, *presence)).collect();
+        control.record_presence(&batch).await?;
+        notes.moved = rest.map_or_else(BTreeMap::new, |rest| notes.moved.split_off(&rest));
+    }
+    while let Some(session) = notes.changed.first().copied() {
+        control.refresh_status(session).await?;
+        notes.changed.remove(&session);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(news: &News) -> Notes {
+        std::mem::take(&mut *news.0.notes.lock().unwrap())
+    }
+
+    #[test]
+    fn of_what_is_told_of_somebody_the_last_counts() {
+        let (news, session) = (News::default(), SessionId::generate());
+        let [ada, bob] = [(); 2].map(|()| ParticipantId::generate());
+        for told in [Told::Connected, Told::Absent, Told::Left, Told::Connected, Told::Absent] {
+            news.participant_changed(session, ada, told);
+        }
+        news.participant_changed(session, bob, Told::Connected);
+        news.participant_changed(session, bob, Told::Left);
+        let expected = BTreeMap::from([((session, ada), Presence::Here), ((session, bob), Presence::Gone)]);
+        assert_eq!(taken(&news).moved, expected);
+    }
+
+    #[test]
+    fn what_could_not_be_written_gives_way_to_what_is_newer() {
+        let (news, session) = (News::default(), SessionId::generate());
+        let [ada, bob] = [(); 2].map(|()| ParticipantId::generate());
+        news.participant_changed(session, ada, Told::Connected);
+        news.participant_changed(session, bob, Told::Connected);
+        news.status_changed(session, WorldStatus::Paused, None);
+        let older = taken(&news);
+        news.participant_changed(session, ada, Told::Left);
+        news.note(|newer| newer.take_back(older));
+        let expected = BTreeMap::from([((session, ada), Presence::Gone), ((session, bob), Presence::Here)]);
+        assert_eq!(taken(&news), Notes { changed: BTreeSet::from([session]), moved: expected });
     }
 }

@@ -28,7 +28,7 @@ pub use error::{ControlError, Result};
 pub use hd1_store::Db;
 pub use keys::{AdminToken, TicketKey};
 pub use lifecycle::Recovery;
-pub use participants::Join;
+pub use participants::{Join, Presence};
 pub use sessions::SessionQuery;
 pub use tickets::{Admission, TicketRefused};
 pub use worlds::{

@@ -28,6 +28,8 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 200;
 /// Seconds a ticket is good for.
 pub const TICKET_LIFE_S: u32 = 60;
+/// Seconds for which whoever presented a ticket keeps its place until the world says that it has entered.
+pub const ENTER_S: i64 = 15;
 /// Bytes of a ticket at most; longer ones are refused unread.
 pub const TICKET_BYTES_MAX: usize = 2_048;
 /// Seconds that a ticket may lie in the future: it is signed and judged by one clock, which may be set back a little.

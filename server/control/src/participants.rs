@@ -28,6 +28,15 @@ pub struct Join {
     pub expires_in_s: u32,
 }
 
+/// Where a world says that a participant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In it, connected or expected back.
+    Here,
+    /// Not any more: its connection ended, and its time for coming back with it.
+    Gone,
+}
+
 impl Control {
     /// Takes a place in a session, waking its world if need be. The holder of a participant token comes back under
     /// its membership; everybody else gets a new one.
@@ -207,14 +216,23 @@ impl Control {
         Ok(ParticipantList { participants: rows.into_iter().map(to_api).collect(), pagination })
     }
 
-    /// To be called when a participant's connection has ended and its time for coming back is over, unless a newer
-    /// connection of the same participant took its place.
+    /// Records where worlds say that participants are, in one transaction. Of what is told of one participant the last
+    /// must be told last; what was true in between may be left out.
+    ///
+    /// Only this makes a participant connected: a ticket presented keeps the place for the moment between, so that the
+    /// news of an older connection's end, however late, takes no place from a newer one.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn participant_left(&self, session: SessionId, participant: ParticipantId) -> Result<()> {
+    /// What the database says; nothing is recorded then.
+    pub async fn record_presence(&self, news: &[(SessionId, ParticipantId, Presence)]) -> Result<()> {
+        let now = self.now();
         let mut conn = self.inner.db.begin().await?;
-        repo::disconnect(&mut conn, session, participant, self.now()).await?;
+        for (session, participant, presence) in news {
+            match presence {
+                Presence::Here => repo::enter(&mut conn, *session, *participant, now).await?,
+                Presence::Gone => repo::disconnect(&mut conn, *session, *participant, now).await?,
+            };
+        }
         Ok(conn.commit().await?)
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::error::{ControlError, Result};
-use crate::limits::{TICKET_BYTES_MAX, TICKET_LIFE_S, TICKET_SKEW_S};
+use crate::limits::{ENTER_S, TICKET_BYTES_MAX, TICKET_LIFE_S, TICKET_SKEW_S};
 use crate::secret::random;
 
 const TYP: &str = "hd1-ticket+jwt";
@@ -87,7 +87,7 @@ impl Control {
         Ok(NewTicket { jti: claims.jti, expires_at: Micros(exp * 1_000_000), text })
     }
 
-    /// Uses a ticket up and lets its participant in. Of any number of callers with the same ticket one succeeds.
+    /// Uses a ticket up and lets its participant in; its place is kept while it enters. Of any number of callers with the same ticket one succeeds.
     ///
     /// # Errors
     /// [`TicketRefused`]; a refused ticket changes nothing.
@@ -140,7 +140,8 @@ impl Control {
         if !tickets::redeem(&mut conn, &claims.jti, claims.sid, claims.sub, now).await? {
             return Ok(None);
         }
-        let Some(row) = participants::admit(&mut conn, claims.sid, claims.sub, now).await? else {
+        let held_until = now.plus_s(ENTER_S);
+        let Some(row) = participants::admit(&mut conn, claims.sid, claims.sub, held_until, now).await? else {
             return Ok(None);
         };
         conn.commit().await?;

@@ -27,7 +27,7 @@ pub struct ParticipantRecord {
     pub guest: bool,
     /// Who it is: `admin`, an API token's id, or empty for a guest.
     pub member: String,
-    /// Until when its place is kept while it is `joining`.
+    /// Until when its place is kept while it is not `connected`: to present its ticket, then to enter the world.
     pub held_until: Micros,
     /// When it was made.
     pub joined_at: Micros,
@@ -212,7 +212,8 @@ pub async fn hold(
     Ok(touched == 1)
 }
 
-/// Marks one that presented its ticket as connected, if its place was kept; answers it.
+/// Keeps the place of one that presented its ticket until it has entered the world, if it was kept up to now; answers
+/// it. An older connection of its may still stand, and its end must not cost the place.
 ///
 /// # Errors
 /// What the database says.
@@ -220,24 +221,43 @@ pub async fn admit(
     conn: &mut Conn,
     session: SessionId,
     id: ParticipantId,
+    held_until: Micros,
     now: Micros,
 ) -> Result<Option<ParticipantRecord>> {
     let row: Option<ParticipantRow> = conn
         .opt(
             sql!(concat!(
-                "UPDATE participants SET state = 'connected', held_until = $3, updated_at = $3 \
-                 WHERE session_id = $1 AND id = $2 AND (state = 'connected' OR (state = 'joining' AND held_until > $3)) \
-                 RETURNING ",
+                "UPDATE participants SET held_until = $3, updated_at = $4 WHERE session_id = $1 AND id = $2 \
+                 AND (state = 'connected' OR (state = 'joining' AND held_until > $4)) RETURNING ",
                 columns!()
             )),
-            (session.to_string(), id.to_string(), now.0),
+            (session.to_string(), id.to_string(), held_until.0, now.0),
         )
         .await?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Marks one whose connection is gone for good. A place that a newer ticket keeps is kept. Answers whether it was
-/// connected.
+/// Marks one that is in the world as connected, unless it was kicked; answers whether it is. What kept its place until
+/// now ends, but for a ticket that it has yet to present.
+///
+/// # Errors
+/// What the database says.
+pub async fn enter(conn: &mut Conn, session: SessionId, id: ParticipantId, now: Micros) -> Result<bool> {
+    let touched = conn
+        .exec(
+            sql!(
+                "UPDATE participants SET state = 'connected', updated_at = $3, held_until = CASE WHEN EXISTS \
+                 (SELECT 1 FROM tickets t WHERE t.session_id = $1 AND t.participant_id = $2 AND t.used_at IS NULL) \
+                 THEN held_until ELSE $3 END WHERE session_id = $1 AND id = $2 AND state <> 'kicked'"
+            ),
+            (session.to_string(), id.to_string(), now.0),
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// Marks one whose connection is gone for good. A place that a newer ticket keeps is kept, presented or not. Answers
+/// whether it was connected.
 ///
 /// # Errors
 /// What the database says.

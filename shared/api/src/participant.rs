@@ -10,7 +10,7 @@ use crate::{Pagination, Timestamp, schemas};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParticipantState {
-    /// Holds a ticket that has not been presented; the place is kept until it expires.
+    /// Holds a ticket, or is on its way in with it; the place is kept until the ticket expires.
     Joining,
     /// Connected, or inside the grace period for coming back.
     Connected,

@@ -4,8 +4,9 @@ use hd1_api::{
     ApiRole, CreateSession, ErrorCode, JoinRequest, LeaveRequest, ParticipantState, PatchSession, PatchSettings,
     Visibility,
 };
+use hd1_control::limits::ENTER_S;
 use hd1_control::testing::Stage;
-use hd1_control::{Authority, Control, ControlError, Join, Lifecycle, Page};
+use hd1_control::{Authority, Control, ControlError, Join, Lifecycle, Page, Presence};
 use hd1_core::{Role, SessionId};
 
 use crate::{on_both, session, token};
@@ -19,6 +20,8 @@ on_both! {
     a_member_comes_back_as_itself => back;
     whoever_is_kicked_stays_away => kicked;
     leaving_frees_the_place => leaving;
+    an_older_connections_end_takes_no_newer_place => late_news;
+    whoever_presents_a_ticket_and_never_enters_loses_its_place => never_entered;
 }
 
 async fn places(stage: &Stage, max_participants: u32) -> SessionId {
@@ -75,9 +78,61 @@ async fn kept(stage: Stage) {
     let second = guest(control, id).await.unwrap();
     assert!(control.redeem_ticket(&first.ticket).await.is_err(), "its minute is over");
     control.redeem_ticket(&second.ticket).await.unwrap();
+    told(&stage, id, &second, Presence::Here).await;
     stage.clock.advance_s(3_600);
     assert!(matches!(guest(control, id).await, Err(ControlError::SessionFull)), "whoever is connected keeps its place");
-    control.participant_left(id, second.participant).await.unwrap();
+    told(&stage, id, &second, Presence::Gone).await;
+    guest(control, id).await.unwrap();
+}
+
+/// The world tells where a participant is.
+async fn told(stage: &Stage, id: SessionId, join: &Join, presence: Presence) {
+    stage.control.record_presence(&[(id, join.participant, presence)]).await.unwrap();
+}
+
+async fn state(stage: &Stage, id: SessionId, join: &Join) -> ParticipantState {
+    let all = stage.control.participants(&Authority::admin(), id, true, Page::default()).await.unwrap();
+    all.participants.iter().find(|one| one.id == join.participant).unwrap().state
+}
+
+async fn late_news(stage: Stage) {
+    let (control, id) = (&stage.control, places(&stage, 1).await);
+    let first = guest(control, id).await.unwrap();
+    control.redeem_ticket(&first.ticket).await.unwrap();
+    told(&stage, id, &first, Presence::Here).await;
+    assert_eq!(state(&stage, id, &first).await, ParticipantState::Connected);
+
+    // The page is loaded again: a new ticket is presented, and only then comes the news that the older connection left.
+    let member = control.authenticate(first.participant_token.as_ref().unwrap().expose()).await.unwrap();
+    let again = control.join(&member, id, JoinRequest::default()).await.unwrap();
+    control.redeem_ticket(&again.ticket).await.unwrap();
+    told(&stage, id, &first, Presence::Gone).await;
+    assert!(matches!(guest(control, id).await, Err(ControlError::SessionFull)), "the newer one is on its way in");
+    assert_ne!(state(&stage, id, &first).await, ParticipantState::Left);
+    told(&stage, id, &again, Presence::Here).await;
+    assert_eq!(state(&stage, id, &first).await, ParticipantState::Connected);
+    stage.clock.advance_s(3_600);
+    assert!(matches!(guest(control, id).await, Err(ControlError::SessionFull)));
+
+    // Once it is in, its own end frees the place at once.
+    told(&stage, id, &again, Presence::Gone).await;
+    assert_eq!(state(&stage, id, &first).await, ParticipantState::Left);
+    let other = guest(control, id).await.unwrap();
+    // Who was recorded as gone and is seen in the world is there: the world knows.
+    told(&stage, id, &again, Presence::Here).await;
+    assert_eq!(state(&stage, id, &again).await, ParticipantState::Connected);
+    control.kick(&Authority::admin(), id, other.participant, "").await.unwrap();
+    told(&stage, id, &other, Presence::Here).await;
+    assert_eq!(state(&stage, id, &other).await, ParticipantState::Kicked, "late news brings nobody back");
+}
+
+async fn never_entered(stage: Stage) {
+    let (control, id) = (&stage.control, places(&stage, 1).await);
+    let lost = guest(control, id).await.unwrap();
+    control.redeem_ticket(&lost.ticket).await.unwrap();
+    stage.clock.advance_s(ENTER_S - 1);
+    assert!(matches!(guest(control, id).await, Err(ControlError::SessionFull)), "it may still be on its way");
+    stage.clock.advance_s(1);
     guest(control, id).await.unwrap();
 }
 
@@ -125,18 +180,20 @@ async fn roles(stage: Stage) {
 async fn back(stage: Stage) {
     let (control, id) = (&stage.control, places(&stage, 1).await);
     let first = guest(control, id).await.unwrap();
-    let secret = first.participant_token.unwrap();
+    let secret = first.participant_token.as_ref().unwrap();
     control.redeem_ticket(&first.ticket).await.unwrap();
+    told(&stage, id, &first, Presence::Here).await;
     let member = control.authenticate(secret.expose()).await.unwrap();
     // Still connected: the page was reloaded. The full session has room for the one who is in it.
     let again = control.join(&member, id, JoinRequest::default()).await.unwrap();
     assert_eq!(again.participant, first.participant);
-    control.participant_left(id, first.participant).await.unwrap();
+    told(&stage, id, &first, Presence::Gone).await;
     assert!(matches!(guest(control, id).await, Err(ControlError::SessionFull)), "the new ticket keeps the place");
     let newest = control.join(&member, id, JoinRequest::default()).await.unwrap();
     assert!(control.redeem_ticket(&again.ticket).await.is_err(), "only the newest ticket is good");
     assert_eq!(control.redeem_ticket(&newest.ticket).await.unwrap().participant, first.participant);
-    control.participant_left(id, first.participant).await.unwrap();
+    told(&stage, id, &first, Presence::Here).await;
+    told(&stage, id, &first, Presence::Gone).await;
     guest(control, id).await.unwrap();
     assert!(matches!(control.join(&member, id, JoinRequest::default()).await, Err(ControlError::SessionFull)));
 }

@@ -2,7 +2,7 @@
 
 use hd1_api::{CreateSession, ErrorCode, JoinRequest, SceneSource, SessionStatus, Visibility};
 use hd1_control::testing::Stage;
-use hd1_control::{Authority, Lifecycle, Page, Recovery, WorldState};
+use hd1_control::{Authority, Lifecycle, Page, Presence, Recovery, WorldState};
 use hd1_core::Tick;
 
 use crate::{on_both, session};
@@ -92,6 +92,7 @@ async fn restart(stage: Stage) {
     let inline = control.create_session(&admin, wish).await.unwrap().id;
     let joined = control.join(&Authority::anonymous(), running, JoinRequest::default()).await.unwrap();
     control.redeem_ticket(&joined.ticket).await.unwrap();
+    control.record_presence(&[(running, joined.participant, Presence::Here)]).await.unwrap();
 
     let mut awake = control.sessions_to_wake().await.unwrap();
     awake.sort();

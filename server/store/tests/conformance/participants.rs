@@ -37,7 +37,8 @@ async fn found(db: Db) {
         participants::kick(&mut conn, other, member.id, NOW).await.unwrap(),
         participants::leave(&mut conn, other, member.id, NOW).await.unwrap(),
         participants::hold(&mut conn, other, member.id, NOW, NOW).await.unwrap(),
-        participants::admit(&mut conn, other, member.id, NOW).await.unwrap().is_some(),
+        participants::admit(&mut conn, other, member.id, NOW.plus_s(9), NOW).await.unwrap().is_some(),
+        participants::enter(&mut conn, other, member.id, NOW).await.unwrap(),
     ] {
         assert!(!kicked, "another session's member was touched");
     }
@@ -57,16 +58,24 @@ async fn places(db: Db) {
     assert_eq!(taken(&mut conn, NOW).await, 1, "held");
     assert_eq!(participants::places_taken(&mut conn, session, Some(member.id), NOW).await.unwrap(), 0);
     assert_eq!(taken(&mut conn, NOW.plus_s(60)).await, 0, "the hold ran out");
-    assert!(participants::admit(&mut conn, session, member.id, NOW.plus_s(60)).await.unwrap().is_none());
-    let admitted = participants::admit(&mut conn, session, member.id, NOW.plus_s(1)).await.unwrap().unwrap();
-    assert_eq!(admitted.state, ParticipantState::Connected);
+    let held = |now: Micros| now.plus_s(15);
+    let admit = async |conn: &mut hd1_store::Conn, now: Micros| {
+        participants::admit(conn, session, member.id, held(now), now).await.unwrap()
+    };
+    assert!(admit(&mut conn, NOW.plus_s(60)).await.is_none());
+    let admitted = admit(&mut conn, NOW.plus_s(50)).await.unwrap();
+    assert_eq!((admitted.state, admitted.held_until), (ParticipantState::Joining, NOW.plus_s(65)), "on its way in");
+    assert_eq!(taken(&mut conn, NOW.plus_s(64)).await, 1);
+    assert!(participants::enter(&mut conn, session, member.id, NOW.plus_s(51)).await.unwrap());
     assert_eq!(taken(&mut conn, NOW.plus_s(600)).await, 1, "connected");
 
     // Coming back under the same membership while the old connection still stands: the place survives its end.
     assert!(participants::hold(&mut conn, session, member.id, NOW.plus_s(700), NOW.plus_s(650)).await.unwrap());
     assert!(participants::disconnect(&mut conn, session, member.id, NOW.plus_s(660)).await.unwrap());
     assert_eq!(taken(&mut conn, NOW.plus_s(660)).await, 1);
-    assert!(participants::admit(&mut conn, session, member.id, NOW.plus_s(670)).await.unwrap().is_some());
+    assert!(admit(&mut conn, NOW.plus_s(670)).await.is_some());
+    assert!(!participants::disconnect(&mut conn, session, member.id, NOW.plus_s(670)).await.unwrap(), "not in yet");
+    assert!(participants::enter(&mut conn, session, member.id, NOW.plus_s(671)).await.unwrap());
     assert!(participants::disconnect(&mut conn, session, member.id, NOW.plus_s(671)).await.unwrap());
     assert_eq!(taken(&mut conn, NOW.plus_s(671)).await, 0);
     let (present, total) = participants::list(&mut conn, session, true, 0, 10, NOW.plus_s(671)).await.unwrap();
@@ -76,6 +85,7 @@ async fn places(db: Db) {
 
     assert!(participants::kick(&mut conn, session, member.id, NOW.plus_s(680)).await.unwrap());
     assert!(!participants::hold(&mut conn, session, member.id, NOW.plus_s(900), NOW.plus_s(690)).await.unwrap());
+    assert!(!participants::enter(&mut conn, session, member.id, NOW.plus_s(690)).await.unwrap(), "kicked is kicked");
 }
 
 async fn once(db: Db) {
@@ -126,7 +136,7 @@ async fn swept(db: Db) {
     let (session, member) = world(&db).await;
     let mut conn = db.begin().await.unwrap();
     tickets::insert(&mut conn, "t", session, member.id, NOW.plus_s(60)).await.unwrap();
-    participants::admit(&mut conn, session, member.id, NOW).await.unwrap();
+    participants::enter(&mut conn, session, member.id, NOW).await.unwrap();
     assert_eq!(system::sweep(&mut conn, NOW.plus_s(61), NOW.plus_s(61)).await.unwrap(), 1, "the ticket");
     assert_eq!(system::disconnect_everybody(&mut conn, NOW.plus_s(62)).await.unwrap(), 1);
     assert_eq!(system::sweep(&mut conn, NOW.plus_s(70), NOW.plus_s(62)).await.unwrap(), 0, "not long enough gone");
