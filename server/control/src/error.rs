@@ -26,6 +26,14 @@ pub enum ControlError {
     /// The state forbids it now.
     #[error("{0}")]
     Conflict(String),
+    /// The change was meant for another version.
+    #[error("the {what} is at version {version} now: read it again and decide anew")]
+    Stale {
+        /// Of what.
+        what: &'static str,
+        /// The version that it has.
+        version: u64,
+    },
     /// Every place is taken.
     #[error("every place in the session is taken")]
     SessionFull,
@@ -59,6 +67,7 @@ impl ControlError {
             ControlError::NotFound(_) => ErrorCode::NotFound,
             ControlError::Invalid(_) => ErrorCode::Invalid,
             ControlError::Conflict(_) => ErrorCode::Conflict,
+            ControlError::Stale { .. } => ErrorCode::PreconditionFailed,
             ControlError::SessionFull => ErrorCode::SessionFull,
             ControlError::NotRunning(_) => ErrorCode::SessionNotRunning,
             ControlError::Unavailable(_) => ErrorCode::Unavailable,

@@ -29,7 +29,7 @@ pub use hd1_store::Db;
 pub use keys::{AdminToken, TicketKey};
 pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
-pub use sessions::SessionQuery;
+pub use sessions::{Expected, SessionQuery};
 pub use tickets::{Admission, TicketRefused};
 pub use worlds::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, PortFuture, WorldCommand, WorldError, WorldFuture, WorldSpec,

@@ -26,6 +26,27 @@ pub struct SessionQuery {
     pub page: Page,
 }
 
+/// The versions of a record for which a change is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever it has.
+    #[default]
+    Any,
+    /// One of these.
+    OneOf(Vec<u64>),
+}
+
+impl Expected {
+    fn meets(&self, session: &SessionRecord) -> Result<()> {
+        match self {
+            Expected::OneOf(versions) if !versions.contains(&session.version) => {
+                Err(ControlError::Stale { what: "session", version: session.version })
+            }
+            Expected::Any | Expected::OneOf(_) => Ok(()),
+        }
+    }
+}
+
 impl Control {
     /// Makes a session and its world. When this answers, both last: the row is committed, the world exists.
     ///
@@ -60,6 +81,7 @@ impl Control {
             seed: spec.seed,
             settings: wish.settings,
             metadata: wish.metadata,
+            version: 1,
             created_at: now,
             updated_at: now,
             participant_count: 0,
@@ -125,14 +147,23 @@ impl Control {
     /// Changes a session's record.
     ///
     /// # Errors
-    /// A missing right, values that break rules.
-    pub async fn patch_session(&self, authority: &Authority, id: SessionId, patch: PatchSession) -> Result<Session> {
+    /// A missing right, values that break rules; [`ControlError::Stale`] where it has another version than expected.
+    pub async fn patch_session(
+        &self,
+        authority: &Authority,
+        id: SessionId,
+        expected: &Expected,
+        patch: PatchSession,
+    ) -> Result<Session> {
         check_patch(&patch)?;
+        // Neither while its world is being ended, nor between that and the end of its row.
+        let _held = self.inner.locks.lock(id).await;
         let now = self.now();
         let mut conn = self.inner.db.begin().await?;
         let found = repo::find_for_update(&mut conn, &authority.scope(), id, now).await?;
         let record = found.ok_or(ControlError::NotFound("session"))?;
         authority.manage(&record)?;
+        expected.meets(&record)?;
         let mut settings = record.settings;
         settings.guests = patch.settings.guests.unwrap_or(settings.guests);
         settings.guest_role = patch.settings.guest_role.unwrap_or(settings.guest_role);
@@ -153,11 +184,15 @@ impl Control {
     /// Ends a session's world and removes everything of it.
     ///
     /// # Errors
-    /// A missing right; a world that could not be ended, in which case the session stays and this may be repeated.
-    pub async fn delete_session(&self, authority: &Authority, id: SessionId) -> Result<()> {
+    /// A missing right; [`ControlError::Stale`] where it has another version than expected; a world that could not be
+    /// ended, in which case the session stays and this may be repeated.
+    pub async fn delete_session(&self, authority: &Authority, id: SessionId, expected: &Expected) -> Result<()> {
+        authority.manage(&self.visible(authority, id).await?)?;
+        let _held = self.inner.locks.lock(id).await;
+        // Read again: while this waited somebody may have changed or removed it.
         let record = self.visible(authority, id).await?;
         authority.manage(&record)?;
-        let _held = self.inner.locks.lock(id).await;
+        expected.meets(&record)?;
         // The world goes first: if its files cannot be removed, the session is still there to try again with.
         self.worlds().delete(id).await?;
         let mut conn = self.inner.db.begin().await?;
@@ -222,6 +257,7 @@ pub(crate) fn to_api(record: SessionRecord) -> Session {
         scene: record.scene_name,
         settings: record.settings,
         metadata: record.metadata,
+        version: record.version,
         created_at: Timestamp(record.created_at),
         updated_at: Timestamp(record.updated_at),
     }

@@ -22,6 +22,7 @@ mod routes;
 pub mod server;
 mod stall;
 pub mod state;
+pub mod version;
 mod web;
 
 pub use doors::Doors;

@@ -102,6 +102,7 @@ impl From<ControlError> for Failure {
             | ControlError::Denied(_)
             | ControlError::NotFound(_)
             | ControlError::Conflict(_)
+            | ControlError::Stale { .. }
             | ControlError::SessionFull
             | ControlError::NotRunning(_)
             | ControlError::TimedOut) => Self::new(code, told.to_string()),

@@ -37,6 +37,8 @@ pub struct SessionRecord {
     pub settings: SessionSettings,
     /// The owner's data.
     pub metadata: Map<String, Value>,
+    /// Counts the changes of what its owner sets, from 1; what is written ignores it.
+    pub version: u64,
     /// When it was made.
     pub created_at: Micros,
     /// When its record last changed.
@@ -60,6 +62,7 @@ pub(crate) struct SessionRow {
     seed: i64,
     settings: String,
     metadata: String,
+    version: i64,
     created_at: i64,
     updated_at: i64,
     taken: i64,
@@ -82,6 +85,7 @@ impl TryFrom<SessionRow> for SessionRecord {
             seed: row.seed.try_into().map_err(|_| corrupt("seed"))?,
             settings: serde_json::from_str(&row.settings).map_err(|_| corrupt("settings"))?,
             metadata: serde_json::from_str(&row.metadata).map_err(|_| corrupt("metadata"))?,
+            version: row.version.try_into().map_err(|_| corrupt("version"))?,
             participant_count: row.taken.try_into().map_err(|_| corrupt("participant_count"))?,
             name: row.name,
             description: row.description,
@@ -127,7 +131,7 @@ pub struct SessionChange {
 macro_rules! columns {
     () => {
         "s.id, s.name, s.description, s.owner, s.status, s.status_reason, s.visibility, s.max_participants, \
-         s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.created_at, s.updated_at, \
+         s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.version, s.created_at, s.updated_at, \
          (SELECT count(*) FROM participants p WHERE p.session_id = s.id \
             AND (p.state = 'connected' OR (p.state = 'joining' AND p.held_until > $1))) AS taken"
     };
@@ -250,8 +254,8 @@ pub async fn list(
                 "SELECT s.*, (SELECT count(*) FROM participants p WHERE p.session_id = s.id \
                    AND (p.state = 'connected' OR (p.state = 'joining' AND p.held_until > $8))) AS taken FROM ( \
                    SELECT s.id, s.name, s.description, s.owner, s.status, s.status_reason, s.visibility, \
-                   s.max_participants, s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.created_at, \
-                   s.updated_at FROM sessions s WHERE ",
+                   s.max_participants, s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.version, \
+                   s.created_at, s.updated_at FROM sessions s WHERE ",
                 listed!(),
                 " ORDER BY s.created_at DESC, s.id DESC LIMIT $6 OFFSET $7) s ORDER BY s.created_at DESC, s.id DESC"
             )),
@@ -280,7 +284,7 @@ pub async fn count_owned(conn: &mut Conn, owner: &str) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// Changes a session that the scope owns (seeing it is not enough); answers whether there is one.
+/// Changes a session that the scope owns (seeing it is not enough), to its next version; answers whether there is one.
 ///
 /// # Errors
 /// What the database says.
@@ -295,7 +299,8 @@ pub async fn update(
         .exec(
             sql!(
                 "UPDATE sessions SET name = $4, description = $5, visibility = $6, max_participants = $7, \
-                 settings = $8, metadata = $9, updated_at = $10 WHERE id = $1 AND ($2 OR owner = $3)"
+                 settings = $8, metadata = $9, updated_at = $10, version = version + 1 \
+                 WHERE id = $1 AND ($2 OR owner = $3)"
             ),
             (
                 id.to_string(),

@@ -56,6 +56,8 @@ codes! {
     SessionFull = 409, "session_full", "every place in the session is taken";
     /// The world does not run and joining or asking does not wake it.
     SessionNotRunning = 409, "session_not_running", "the session is not running";
+    /// `If-Match` names a version that is not the current one: somebody has changed the thing since it was read.
+    PreconditionFailed = 412, "precondition_failed", "the thing has changed since it was read";
     /// The body is larger than the operation takes.
     PayloadTooLarge = 413, "payload_too_large", "the request body is too large";
     /// The body is not `application/json`.

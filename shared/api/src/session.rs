@@ -159,6 +159,8 @@ pub struct Session {
     /// The owner's own data, never read by the server; at most 16 KiB.
     #[schema(schema_with = schemas::object)]
     pub metadata: Map<String, Value>,
+    /// Counts the changes of what its owner sets, from 1; in quotes it is the record's `ETag`.
+    pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its record last changed.

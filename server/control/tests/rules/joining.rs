@@ -6,7 +6,7 @@ use hd1_api::{
 };
 use hd1_control::limits::ENTER_S;
 use hd1_control::testing::Stage;
-use hd1_control::{Authority, Control, ControlError, Join, Lifecycle, Page, Presence};
+use hd1_control::{Authority, Control, ControlError, Expected, Join, Lifecycle, Page, Presence};
 use hd1_core::{Role, SessionId};
 
 use crate::{on_both, session, token};
@@ -27,7 +27,7 @@ on_both! {
 async fn places(stage: &Stage, max_participants: u32) -> SessionId {
     let id = session(stage, Visibility::Public, true).await.id;
     let patch = PatchSession { max_participants: Some(max_participants), ..PatchSession::default() };
-    stage.control.patch_session(&Authority::admin(), id, patch).await.unwrap();
+    stage.control.patch_session(&Authority::admin(), id, &Expected::Any, patch).await.unwrap();
     id
 }
 
@@ -144,7 +144,7 @@ async fn guests(stage: Stage) {
     assert_eq!(guest(control, open).await.unwrap().role, Role::Participant);
     let settings = PatchSettings { guest_role: Some(Role::Viewer), ..PatchSettings::default() };
     let patch = PatchSession { settings, ..PatchSession::default() };
-    control.patch_session(&Authority::admin(), open, patch).await.unwrap();
+    control.patch_session(&Authority::admin(), open, &Expected::Any, patch).await.unwrap();
     let joined = guest(control, open).await.unwrap();
     assert_eq!(joined.role, Role::Viewer);
     // A guest's token opens its own session and no other.

@@ -2,7 +2,7 @@
 
 use hd1_api::{CreateSession, ErrorCode, JoinRequest, SceneSource, SessionStatus, Visibility};
 use hd1_control::testing::Stage;
-use hd1_control::{Authority, Lifecycle, Page, Presence, Recovery, WorldState};
+use hd1_control::{Authority, Expected, Lifecycle, Page, Presence, Recovery, WorldState};
 use hd1_core::Tick;
 
 use crate::{on_both, session};
@@ -127,8 +127,8 @@ async fn deleted(stage: Stage) {
     let (control, admin) = (&stage.control, Authority::admin());
     let id = session(&stage, Visibility::Public, true).await.id;
     let joined = control.join(&Authority::anonymous(), id, JoinRequest::default()).await.unwrap();
-    control.delete_session(&admin, id).await.unwrap();
-    assert_eq!(control.delete_session(&admin, id).await.err().unwrap().code(), ErrorCode::NotFound);
+    control.delete_session(&admin, id, &Expected::Any).await.unwrap();
+    assert_eq!(control.delete_session(&admin, id, &Expected::Any).await.err().unwrap().code(), ErrorCode::NotFound);
     assert!(stage.worlds.lock().is_empty());
     assert!(control.redeem_ticket(&joined.ticket).await.is_err());
     assert!(control.authenticate(joined.participant_token.unwrap().expose()).await.is_err());

@@ -4,7 +4,7 @@ use hd1_api::{
     ApiRole, CreateEntity, CreateSession, CreateToken, ErrorCode, PatchSession, SceneSource, SessionStatus, Visibility,
 };
 use hd1_control::testing::Stage;
-use hd1_control::{Authority, ControlError, EntityRef, Lifecycle, Page, SessionQuery};
+use hd1_control::{Authority, ControlError, EntityRef, Expected, Lifecycle, Page, SessionQuery};
 use hd1_core::{Role, SessionId};
 
 use crate::{on_both, session, token};
@@ -15,6 +15,7 @@ on_both! {
     bad_values_are_all_told => values;
     a_refused_scene_leaves_nothing => refused_scene;
     tokens_are_shown_once_and_end => tokens;
+    a_change_is_made_to_the_version_it_was_meant_for => versions;
     entities_are_changed_by_those_who_moderate => entities;
 }
 
@@ -44,7 +45,7 @@ async fn rights(stage: Stage) {
         let patch = PatchSession { description: Some(who.to_owned()), ..PatchSession::default() };
         let got = [
             code(control.create_session(&authority, CreateSession::named(who)).await.err()),
-            code(control.patch_session(&authority, id, patch).await.err()),
+            code(control.patch_session(&authority, id, &Expected::Any, patch).await.err()),
             code(control.step(&authority, id, Lifecycle::Resume).await.err()),
             code(control.list_entities(&authority, id, None, None, Page::default()).await.err()),
             code(control.list_tokens(&authority, Page::default()).await.err()),
@@ -61,7 +62,7 @@ async fn hidden(stage: Stage) {
         for id in [id, nobodys] {
             let answers = [
                 control.session(&authority, id).await.err().unwrap().to_string(),
-                control.delete_session(&authority, id).await.err().unwrap().to_string(),
+                control.delete_session(&authority, id, &Expected::Any).await.err().unwrap().to_string(),
                 control.step(&authority, id, Lifecycle::Stop).await.err().unwrap().to_string(),
                 control.join(&authority, id, Default::default()).await.err().unwrap().to_string(),
                 control.participants(&authority, id, false, Page::default()).await.err().unwrap().to_string(),
@@ -93,7 +94,7 @@ async fn values(stage: Stage) {
 
     let id = session(&stage, Visibility::Private, false).await.id;
     let patch = PatchSession { max_participants: Some(20_000), ..PatchSession::default() };
-    let refused = stage.control.patch_session(&Authority::admin(), id, patch).await;
+    let refused = stage.control.patch_session(&Authority::admin(), id, &Expected::Any, patch).await;
     assert_eq!(refused.err().unwrap().code(), ErrorCode::Invalid);
 }
 
@@ -111,6 +112,38 @@ async fn refused_scene(stage: Stage) {
 
     let made = session(&stage, Visibility::Private, false).await;
     assert_eq!((made.status, made.tick_rate.hz()), (SessionStatus::Running, 20), "the scene's own rate");
+}
+
+async fn versions(stage: Stage) {
+    let (control, admin) = (&stage.control, Authority::admin());
+    let made = session(&stage, Visibility::Private, false).await;
+    assert_eq!(made.version, 1);
+    let rename = |name: &str| PatchSession { name: Some(name.to_owned()), ..PatchSession::default() };
+    // Eight who have all read version 1: one changes it, the others are told.
+    let changes = (0..8).map(|n| {
+        let (control, patch) = (stage.control.clone(), rename(&format!("by {n}")));
+        tokio::spawn(async move {
+            control.patch_session(&Authority::admin(), made.id, &Expected::OneOf(vec![1]), patch).await
+        })
+    });
+    let mut changed = Vec::new();
+    for change in changes.collect::<Vec<_>>() {
+        match change.await.unwrap() {
+            Ok(session) => changed.push(session),
+            Err(ControlError::Stale { version: 2, .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((changed.len(), changed[0].version), (1, 2));
+    // What happens to the world is no change of what the owner sets.
+    control.step(&admin, made.id, Lifecycle::Pause).await.unwrap();
+    assert_eq!(control.session(&admin, made.id).await.unwrap().version, 2);
+
+    let stale = control.delete_session(&admin, made.id, &Expected::OneOf(vec![1, 7])).await.err().unwrap();
+    assert_eq!(stale.code(), ErrorCode::PreconditionFailed);
+    assert_eq!(stale.to_string(), "the session is at version 2 now: read it again and decide anew");
+    assert!(stage.worlds.lock().contains_key(&made.id), "nothing was ended");
+    control.delete_session(&admin, made.id, &Expected::OneOf(vec![2])).await.unwrap();
 }
 
 async fn tokens(stage: Stage) {

@@ -16,6 +16,7 @@ use crate::extract::{InSession, Json, Query};
 use crate::limits::SCENE_BODY_BYTES_MAX;
 use crate::problem::Failure;
 use crate::state::HttpState;
+use crate::version::{IfMatch, Versioned};
 
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(read, change, remove))
@@ -38,7 +39,7 @@ struct ListQuery {
 /// Makes a session and its world.
 #[utoipa::path(post, path = "/api/sessions", tag = "sessions", security(("bearer" = [])),
     request_body = CreateSession,
-    responses((status = 201, body = Session), (status = 422, description = "a value or the scene breaks a rule",
+    responses((status = 201, body = Session, headers(("ETag" = String, description = "its version"))), (status = 422, description = "a value or the scene breaks a rule",
         body = Problem, content_type = "application/problem+json")))]
 async fn create(
     State(state): State<HttpState>,
@@ -47,7 +48,7 @@ async fn create(
 ) -> Result<impl IntoResponse, Failure> {
     let session = state.control().create_session(&authority, wish).await?;
     let location = format!("/api/sessions/{}", session.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Answer(session)))
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Versioned(session)))
 }
 
 /// The sessions that the caller finds, newest first. Without a token: those that are public.
@@ -65,37 +66,47 @@ async fn list(
 
 /// A session.
 #[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", security((), ("bearer" = [])),
-    params(("id" = String, Path, description = "the session")), responses((status = 200, body = Session)))]
+    params(("id" = String, Path, description = "the session")),
+    responses((status = 200, body = Session, headers(("ETag" = String, description = "its version")))))]
 async fn read(
     State(state): State<HttpState>,
     Auth(authority): Auth,
     InSession(id): InSession,
-) -> Result<Answer<Session>, Failure> {
-    Ok(Answer(state.control().session(&authority, id).await?))
+) -> Result<Versioned, Failure> {
+    Ok(Versioned(state.control().session(&authority, id).await?))
 }
 
-/// Changes a session's record.
+/// Changes a session's record; with `If-Match` only the version that was read.
 #[utoipa::path(patch, path = "/api/sessions/{id}", tag = "sessions", security(("bearer" = [])),
-    params(("id" = String, Path, description = "the session")), request_body = PatchSession,
-    responses((status = 200, body = Session)))]
+    params(("id" = String, Path, description = "the session"),
+        ("If-Match" = Option<String>, Header, description = "the `ETag` of the version that the change is meant for")),
+    request_body = PatchSession,
+    responses((status = 200, body = Session, headers(("ETag" = String, description = "its version"))),
+        (status = 412, description = "it has changed since", body = Problem,
+            content_type = "application/problem+json")))]
 async fn change(
     State(state): State<HttpState>,
     Auth(authority): Auth,
     InSession(id): InSession,
+    IfMatch(expected): IfMatch,
     Json(patch): Json<PatchSession>,
-) -> Result<Answer<Session>, Failure> {
-    Ok(Answer(state.control().patch_session(&authority, id, patch).await?))
+) -> Result<Versioned, Failure> {
+    Ok(Versioned(state.control().patch_session(&authority, id, &expected, patch).await?))
 }
 
-/// Ends a session's world and removes everything of it.
+/// Ends a session's world and removes everything of it; with `If-Match` only the version that was read.
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "sessions", security(("bearer" = [])),
-    params(("id" = String, Path, description = "the session")),
-    responses((status = 204, description = "removed")))]
+    params(("id" = String, Path, description = "the session"),
+        ("If-Match" = Option<String>, Header, description = "the `ETag` of the version that is to go")),
+    responses((status = 204, description = "removed"),
+        (status = 412, description = "it has changed since", body = Problem,
+            content_type = "application/problem+json")))]
 async fn remove(
     State(state): State<HttpState>,
     Auth(authority): Auth,
     InSession(id): InSession,
+    IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Failure> {
-    state.control().delete_session(&authority, id).await?;
+    state.control().delete_session(&authority, id, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }

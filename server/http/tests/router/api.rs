@@ -1,6 +1,6 @@
 //! Journeys through the interface: what a client does, in the order it does it.
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 
 use crate::Site;
@@ -38,6 +38,35 @@ async fn a_session_is_made_changed_and_removed() {
 
     assert_eq!(site.call("DELETE", &path, &admin, None).await.status, StatusCode::NO_CONTENT);
     assert_eq!(site.get(&path).await.code(), "not_found");
+}
+
+#[tokio::test]
+async fn a_change_may_name_the_version_it_is_meant_for() {
+    let site = Site::new().await;
+    let path = format!("/api/sessions/{}", site.session(json!({"name": "x"})).await);
+    let change = async |method: &str, tag: &str| {
+        let request = Request::builder().method(method).uri(&path).header("if-match", tag);
+        let request = request.header("authorization", format!("Bearer {}", site.admin));
+        let body = if method == "PATCH" { r#"{"name": "y"}"# } else { "" };
+        site.send(request.header("content-type", "application/json").body(body.into()).unwrap()).await
+    };
+    let read = site.call("GET", &path, &site.admin, None).await;
+    assert_eq!((read.header("etag"), &read.json()["version"]), ("\"1\"", &json!(1)));
+    let changed = change("PATCH", "\"1\"").await;
+    assert_eq!((changed.status, changed.header("etag")), (StatusCode::OK, "\"2\""));
+    for (method, tag, status, code) in [
+        ("PATCH", "\"1\"", 412, "precondition_failed"),
+        ("PATCH", "\"else\"", 412, "precondition_failed"),
+        ("DELETE", "\"1\"", 412, "precondition_failed"),
+        ("DELETE", "1", 400, "invalid_request"),
+        ("DELETE", "*, \"2\"", 400, "invalid_request"),
+    ] {
+        let answer = change(method, tag).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{method} {tag}");
+    }
+    assert_eq!(change("PATCH", "*").await.header("etag"), "\"3\"");
+    assert_eq!(change("PATCH", "\"7\", W/\"3\"").await.header("etag"), "\"4\"");
+    assert_eq!(change("DELETE", "\"4\"").await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

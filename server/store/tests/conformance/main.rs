@@ -50,6 +50,7 @@ pub(crate) fn session(owner: &str, visibility: Visibility) -> SessionRecord {
         seed: (1 << 53) - 1,
         settings: SessionSettings::default(),
         metadata: serde_json::Map::from_iter([("k".to_owned(), serde_json::json!([1, null, "x"]))]),
+        version: 1,
         created_at: NOW,
         updated_at: NOW,
         participant_count: 0,

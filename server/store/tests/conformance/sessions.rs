@@ -129,6 +129,7 @@ async fn changes(db: Db) {
     expected.status_reason = Some("why".to_owned());
     expected.tick_rate = TickRate::try_from(60).unwrap();
     expected.updated_at = later;
+    expected.version = 2;
     assert_eq!(after, expected);
 }
 
