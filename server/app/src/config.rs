@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
+use hd1_http::proxies::{Network, Proxies};
 use serde::{Deserialize, Serialize};
 
 pub use keys::without_password;
@@ -65,6 +66,9 @@ pub struct Http {
     pub public_url: Option<String>,
     /// Origins beside our own whose pages may connect, as `https://play.example.org`.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed, as `10.0.0.7` or `10.0.0.0/8`: limits then count by the address
+    /// that it names. Nobody's by default.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// `[quic]`.
@@ -142,7 +146,12 @@ impl Default for Config {
             data: "hd1-data".into(),
             store: Store { database: None, connections_max: 8 },
             // One number for both: TCP for pages, UDP for QUIC.
-            http: Http { addr: local(8080), public_url: None, allowed_origins: Vec::new() },
+            http: Http {
+                addr: local(8080),
+                public_url: None,
+                allowed_origins: Vec::new(),
+                trusted_proxies: Vec::new(),
+            },
             quic: Quic { addr: local(8080), public_port: None },
             tls: Tls { certificate: None, key: None },
             worlds: Worlds { threads: 0, snapshot_interval_s: 5, hibernate_after_s: 600, recording: false },
@@ -165,6 +174,15 @@ impl Config {
         self.store.database.as_deref().filter(|address| !address.is_empty())
     }
 
+    /// The proxies that are believed.
+    ///
+    /// # Errors
+    /// One is no address or network.
+    pub fn trusted_proxies(&self) -> Result<Proxies> {
+        let parse = |text: &String| text.parse::<Network>().context("http.trusted_proxies");
+        Ok(Proxies::new(self.http.trusted_proxies.iter().map(parse).collect::<Result<_>>()?))
+    }
+
     /// Refuses values that no part of the server could work with, by the key at fault.
     fn check(&self) -> Result<()> {
         if !(1..=3600).contains(&self.worlds.snapshot_interval_s) {
@@ -180,6 +198,7 @@ impl Config {
         if !(2..=200).contains(&self.store.connections_max) {
             bail!("store.connections_max is {}: must be from 2 to 200", self.store.connections_max);
         }
+        self.trusted_proxies()?;
         match (&self.tls.certificate, &self.tls.key) {
             (Some(_), None) => bail!("tls.certificate is set without tls.key: set both or neither"),
             (None, Some(_)) => bail!("tls.key is set without tls.certificate: set both or neither"),
@@ -301,6 +320,16 @@ mod tests {
         }
         let message = error("[store]\nconnections_max = 1", &[]);
         assert!(message.contains("store.connections_max is 1: must be from 2 to 200"), "{message}");
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let listed = [("HD1_HTTP_TRUSTED_PROXIES", "[\"127.0.0.1\", \"10.0.0.0/8\"]")];
+        let proxies = load_text("", &listed, Flags::default()).unwrap().config.trusted_proxies().unwrap();
+        assert!(proxies.trust([10, 1, 2, 3].into()) && !proxies.trust([127, 0, 0, 2].into()));
+        assert!(!Config::default().trusted_proxies().unwrap().trust([127, 0, 0, 1].into()));
+        let message = error("[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"proxy.local\"]", &[]);
+        assert!(message.contains("http.trusted_proxies: \"proxy.local\" is no address or network"), "{message}");
     }
 
     #[test]

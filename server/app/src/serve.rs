@@ -133,7 +133,7 @@ impl Server {
             Arc::new(WebSockets { runtime: runtime.clone(), tickets }),
             Arc::new(quic.shown()),
             vec![Arc::new(RuntimeFigures(runtime.clone()))],
-            http_settings(&config),
+            http_settings(&config)?,
         );
         let serving = tokio::spawn(hd1_http::serve(listener, state, stop_http.clone()));
         let http = format!("http://{address}");
@@ -197,12 +197,13 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
     runtime
 }
 
-fn http_settings(config: &Config) -> HttpSettings {
-    HttpSettings {
+fn http_settings(config: &Config) -> Result<HttpSettings> {
+    Ok(HttpSettings {
+        trusted_proxies: config.trusted_proxies()?,
         public_url: config.http.public_url.clone(),
         allowed_origins: config.http.allowed_origins.clone(),
         ..HttpSettings::default()
-    }
+    })
 }
 
 async fn sweep(control: Control, stop: CancellationToken) {

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use hd1_api::ErrorCode;
 use hd1_control::{Authority, ControlError};
 
-use crate::edge::Peer;
+use crate::edge::Client;
 use crate::limits::BEARER_BYTES_MAX;
 use crate::problem::Failure;
 use crate::state::HttpState;
@@ -55,8 +55,8 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// The address that limits count by.
 pub(crate) fn peer_address(parts: &Parts) -> Result<IpAddr, Failure> {
-    let peer = parts.extensions.get::<Peer>();
-    peer.map(|peer| peer.0.ip()).ok_or_else(|| Failure::internal("a request came without its peer's address"))
+    let client = parts.extensions.get::<Client>();
+    client.map(|client| client.address).ok_or_else(|| Failure::internal("a request came without its peer's address"))
 }
 
 /// The address that limits count by, as an extractor.

@@ -4,7 +4,7 @@
 //! Every request runs in a task of its own. A client that hangs up therefore never stops a change halfway, and a panic
 //! ends one request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::{Request, State};
@@ -25,8 +25,20 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-pub(crate) async fn edge(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+/// The address that limits count by: the peer's, or that of the client for whom a trusted proxy speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    pub(crate) behind_proxy: bool,
+}
+
+pub(crate) async fn edge(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    if let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() {
+        let proxies = &state.inner.settings.trusted_proxies;
+        let address = proxies.client(peer.ip(), request.headers());
+        request.extensions_mut().insert(Client { address, behind_proxy: proxies.trust(peer.ip()) });
+    }
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();

@@ -15,6 +15,7 @@ pub mod limits;
 mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod proxies;
 pub mod rate;
 pub mod realtime;
 pub mod router;

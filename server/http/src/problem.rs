@@ -30,7 +30,7 @@ impl Failure {
     /// One more failure of a limiter.
     #[must_use]
     pub fn rate_limited(wait: Duration) -> Self {
-        let failure = Self::new(ErrorCode::RateLimited, "too many attempts from this address");
+        let failure = Self::new(ErrorCode::RateLimited, "too many attempts or connections from this address");
         Self { retry_after: Some(wait), ..failure }
     }
 

@@ -46,7 +46,8 @@ pub async fn serve(listener: TcpListener, state: HttpState, shutdown: Cancellati
             },
         };
         // Over its share: closed without a word, which costs us least.
-        let Some(permit) = inner.connections.admit(peer.ip()) else { continue };
+        let address = (!inner.settings.trusted_proxies.trust(peer.ip())).then_some(peer.ip());
+        let Some(permit) = inner.connections.admit(address) else { continue };
         let (router, draining) = (router.clone(), inner.draining.clone());
         inner.tasks.spawn(connection(stream, peer, Arc::new(permit), router, draining));
     }

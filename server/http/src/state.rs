@@ -11,6 +11,7 @@ use crate::doors::Doors;
 use crate::figures::FigureSource;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
 use crate::metrics::HttpMetrics;
+use crate::proxies::Proxies;
 use crate::rate::{Rate, RateLimiter};
 use crate::realtime::RealtimeGate;
 
@@ -21,6 +22,8 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<String>,
     /// The address that clients see when it differs from the `Host` they send, as in `https://play.example.org`.
     pub public_url: Option<String>,
+    /// The proxies that are believed when they say for whom they speak.
+    pub trusted_proxies: Proxies,
     /// Joins without a token, per address.
     pub guest_joins: Rate,
     /// Joins with a token, per address.
@@ -38,6 +41,7 @@ impl Default for HttpSettings {
         Self {
             allowed_origins: Vec::new(),
             public_url: None,
+            trusted_proxies: Proxies::default(),
             guest_joins: Rate { burst: 30, per_s: 1.0 },
             joins: Rate { burst: 2_000, per_s: 200.0 },
             token_failures: Rate { burst: 20, per_s: 0.2 },

@@ -1,6 +1,8 @@
 //! `/realtime`: the WebSocket upgrade. The ticket comes in the first frame, never in the URL.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,10 +16,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::addresses::Permit;
-use crate::edge::Peer;
+use crate::edge::{Client, Peer};
 use crate::problem::Failure;
 use crate::realtime::{RealtimeSocket, Subprotocol};
 use crate::state::HttpState;
+
+/// When to come back for an address that has its share of connections.
+const SHARE_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(upgrade))
@@ -41,10 +46,11 @@ async fn upgrade(State(state): State<HttpState>, mut request: Request) -> Result
     let peer = peer.ok_or_else(|| Failure::internal("a request came without its peer's address"))?;
     // The permit goes where the connection goes, so that its address's cap counts it to its end.
     let permit = request.extensions().get::<Arc<Permit>>().cloned();
+    let (peer, share) = behind_proxy(&state, &request, peer)?;
     let upgraded = hyper::upgrade::on(&mut request);
     let inner = Arc::clone(&state.inner);
     state.inner.tasks.spawn(async move {
-        let _permit = permit;
+        let _permits = (permit, share);
         match upgraded.await {
             Ok(io) => {
                 let shutdown = inner.draining.clone();
@@ -62,6 +68,24 @@ async fn upgrade(State(state): State<HttpState>, mut request: Request) -> Result
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.as_str()));
     Ok(response.into_response())
+}
+
+/// The client's own address, where a trusted proxy speaks for it, and its share of connections, which the proxy's
+/// connection does not count to.
+fn behind_proxy(
+    state: &HttpState,
+    request: &Request,
+    peer: SocketAddr,
+) -> Result<(SocketAddr, Option<Permit>), Failure> {
+    match request.extensions().get::<Client>() {
+        Some(client) if client.behind_proxy => {
+            let share = state.inner.connections.admit_behind_proxy(client.address);
+            let share = share.ok_or_else(|| Failure::rate_limited(SHARE_WAIT))?;
+            // The port is the proxy's own matter.
+            Ok((SocketAddr::new(client.address, 0), Some(share)))
+        }
+        _ => Ok((peer, None)),
+    }
 }
 
 /// The client's key, of a request that is a WebSocket handshake of version 13 (RFC 6455, section 4.2.1).

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use hd1_http::HttpSettings;
+use hd1_http::proxies::Proxies;
 use hd1_http::rate::Rate;
 use serde_json::json;
 
@@ -134,5 +135,20 @@ async fn guests_join_at_a_rate() {
     }
     for _ in 0..50 {
         assert_eq!(site.call("POST", &path, &site.admin, None).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn limits_count_by_the_client_that_a_trusted_proxy_names_and_nobody_else_does() {
+    let guest_joins = Rate { burst: 1, per_s: 0.01 };
+    let believed = Proxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    for (trusted_proxies, second) in [(believed, 200), (Proxies::default(), 429)] {
+        let site = Site::with(HttpSettings { guest_joins, trusted_proxies, ..HttpSettings::default() }).await;
+        let id = site.session(json!({"name": "x", "visibility": "public", "settings": {"guests": true}})).await;
+        for (forwarded, expected) in [("1.1.1.1, 203.0.113.5", 200), ("203.0.113.6", second), ("203.0.113.5", 429)] {
+            let join = Request::post(format!("/api/sessions/{id}/join")).header("x-forwarded-for", forwarded);
+            let answer = site.send(join.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status.as_u16(), expected, "{forwarded}");
+        }
     }
 }

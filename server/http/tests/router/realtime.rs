@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use hd1_http::HttpSettings;
+use hd1_http::proxies::Proxies;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{Served, Site, read_until};
@@ -61,5 +62,21 @@ async fn what_is_no_handshake_is_refused() {
         }
         request.headers_mut().insert(name, value.parse().unwrap());
         assert_eq!(site.send(request).await.code(), code, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_its_share_of_connections() {
+    let trusted_proxies = Proxies::new(vec!["127.0.0.1".parse().unwrap()]);
+    let settings = HttpSettings { connections_per_address_max: 1, trusted_proxies, ..HttpSettings::default() };
+    let served = Served::with(settings).await;
+    let mut held = Vec::new();
+    for (client, status) in [("203.0.113.5", "101"), ("203.0.113.6", "101"), ("203.0.113.5", "429")] {
+        let mut stream = served.connect().await;
+        let request = handshake(&format!("Sec-WebSocket-Protocol: hd1.json\r\nX-Forwarded-For: {client}\r\n"));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let text = read_until(&mut stream, "\r\n\r\n").await;
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{client}: {text}");
+        held.push(stream);
     }
 }
