@@ -2,7 +2,8 @@
 //!
 //! SQLite has one writer and a few read-only readers. One connection that writes is faster and fairer than several
 //! that fight for the file's lock, `BEGIN IMMEDIATE` takes that lock before the first read so that no transaction
-//! fails halfway, and a write that strays onto a reader is refused by SQLite itself.
+//! fails halfway, and a write that strays onto a reader is refused by SQLite itself. Transactions that wait for the
+//! writer are put on disk together ([`crate::writer`]).
 //!
 //! SQLite runs in WAL mode with `synchronous = FULL`: a commit is on disk when it is acknowledged. `NORMAL` would also
 //! survive `kill -9`, whose unwritten pages the kernel still holds, but a power cut would then take back writes that
@@ -13,11 +14,12 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Database, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::error::{Result, StoreError};
 use crate::limits::{ACQUIRE_TIMEOUT, PING_TIMEOUT, SQLITE_BUSY_TIMEOUT, SQLITE_READERS_MAX};
 use crate::sql::{Args, Row, Sql};
+use crate::writer::{Part, Writer};
 
 /// A database, cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ pub enum Db {
     /// A SQLite file.
     Lite {
         /// The one connection that writes.
-        write: SqlitePool,
+        write: Writer,
         /// Connections that cannot.
         read: SqlitePool,
     },
@@ -37,32 +39,34 @@ pub enum Db {
 #[derive(Debug)]
 pub enum Conn {
     /// To SQLite.
-    Lite(Hold<Sqlite>),
+    Lite(Hold<PoolConnection<Sqlite>, Part>),
     /// To PostgreSQL.
-    Pg(Hold<Postgres>),
+    Pg(Hold<PoolConnection<Postgres>, Transaction<'static, Postgres>>),
 }
 
 /// How a connection is held.
 #[derive(Debug)]
-pub enum Hold<DB: Database> {
+pub enum Hold<Plain, Tx> {
     /// Every statement for itself.
-    Plain(PoolConnection<DB>),
+    Plain(Plain),
     /// All or nothing; rolled back when dropped.
-    Tx(Transaction<'static, DB>),
+    Tx(Tx),
 }
 
-impl<DB: Database> Hold<DB> {
-    fn on(&mut self) -> &mut DB::Connection {
+impl Hold<PoolConnection<Sqlite>, Part> {
+    fn on(&mut self) -> &mut SqliteConnection {
+        match self {
+            Hold::Plain(conn) => conn,
+            Hold::Tx(part) => part.on(),
+        }
+    }
+}
+
+impl Hold<PoolConnection<Postgres>, Transaction<'static, Postgres>> {
+    fn on(&mut self) -> &mut PgConnection {
         match self {
             Hold::Plain(conn) => conn,
             Hold::Tx(tx) => tx,
-        }
-    }
-
-    async fn commit(self) -> Result<()> {
-        match self {
-            Hold::Plain(_) => Ok(()),
-            Hold::Tx(tx) => Ok(tx.commit().await?),
         }
     }
 }
@@ -101,7 +105,7 @@ impl Db {
         // The writer opens first: it makes the file and turns WAL on, which a read-only connection could not.
         let write = pool.clone().max_connections(1).connect_with(options.clone()).await?;
         let read = pool.max_connections(SQLITE_READERS_MAX).connect_with(options.read_only(true)).await?;
-        Ok(Db::Lite { write, read })
+        Ok(Db::Lite { write: Writer::new(write), read })
     }
 
     /// The name of the database's kind, for logs.
@@ -130,7 +134,7 @@ impl Db {
     /// [`StoreError::Unavailable`] when no connection comes free in time.
     pub async fn begin(&self) -> Result<Conn> {
         Ok(match self {
-            Db::Lite { write, .. } => Conn::Lite(Hold::Tx(write.begin_with("BEGIN IMMEDIATE").await?)),
+            Db::Lite { write, .. } => Conn::Lite(Hold::Tx(write.begin().await?)),
             Db::Pg(pool) => Conn::Pg(Hold::Tx(pool.begin().await?)),
         })
     }
@@ -168,7 +172,7 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> 
 }
 
 /// What `work` answers, if it does so in time.
-async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(time, work).await.unwrap_or_else(|_| {
         let silence = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {time:?}"));
         Err(StoreError::Unavailable(sqlx::Error::Io(silence)))
@@ -223,8 +227,9 @@ impl Conn {
     /// What the database says; nothing was written then.
     pub async fn commit(self) -> Result<()> {
         match self {
-            Conn::Lite(c) => c.commit().await,
-            Conn::Pg(c) => c.commit().await,
+            Conn::Lite(Hold::Tx(part)) => part.commit().await,
+            Conn::Pg(Hold::Tx(tx)) => Ok(tx.commit().await?),
+            Conn::Lite(Hold::Plain(_)) | Conn::Pg(Hold::Plain(_)) => Ok(()),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod system;
 pub mod testing;
 pub mod tickets;
 pub mod tokens;
+pub mod writer;
 
 pub use claim::Claim;
 pub use db::{Conn, Db};

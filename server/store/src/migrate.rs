@@ -12,7 +12,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// [`crate::StoreError::Migrate`]; a migration that fails halfway leaves nothing behind.
 pub async fn up(db: &Db) -> Result<()> {
     match db {
-        Db::Lite { write, .. } => MIGRATIONS.run(write).await?,
+        Db::Lite { write, .. } => MIGRATIONS.run(write.pool()).await?,
         Db::Pg(pool) => {
             // On a connection of its own, closed afterwards: a failed run leaves its advisory lock on the connection.
             let mut own = pool.acquire().await?;
@@ -29,7 +29,7 @@ pub async fn up(db: &Db) -> Result<()> {
 /// As [`up`].
 pub async fn down(db: &Db, version: i64) -> Result<()> {
     match db {
-        Db::Lite { write, .. } => MIGRATIONS.undo(write, version).await?,
+        Db::Lite { write, .. } => MIGRATIONS.undo(write.pool(), version).await?,
         Db::Pg(pool) => {
             let mut own = pool.acquire().await?;
             own.close_on_drop();

@@ -1,6 +1,7 @@
 //! One suite, every database: what the repositories promise, held against SQLite always and against PostgreSQL where
 //! its programs are installed.
 
+mod group;
 mod participants;
 mod schema;
 mod sessions;
