@@ -85,7 +85,8 @@ pub struct Serve {
     /// Let the demo session hold this scene of the library [demo.scene, default: lobby].
     #[arg(long, value_name = "NAME")]
     pub scene: Option<String>,
-    /// What to log, as `info` or `warn,hd1_runtime=debug` [log.filter, default: info].
+    /// What to log, as `info` or `warn,hd1_runtime=debug` [log.filter, default: info, less
+    /// what is told of ordinary closes].
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
 }

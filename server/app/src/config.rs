@@ -23,6 +23,10 @@ pub use sources::Flags;
 /// The file that is read when it stands in the working folder and no other is named.
 pub const FILE: &str = "hd1.toml";
 
+/// What is logged unless something else is asked for. web-transport-quinn warns of each client that closes its
+/// connection without having closed its session first, as a page does that is left.
+const LOG_FILTER: &str = "info,web_transport_quinn=error";
+
 /// Every setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +160,7 @@ impl Default for Config {
             tls: Tls { certificate: None, key: None },
             worlds: Worlds { threads: 0, snapshot_interval_s: 5, hibernate_after_s: 600, recording: false },
             demo: Demo { enabled: true, scene: "lobby".into(), guests: None },
-            log: Log { filter: "info".into(), format: LogFormat::Auto },
+            log: Log { filter: LOG_FILTER.into(), format: LogFormat::Auto },
         }
     }
 }

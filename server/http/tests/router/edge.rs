@@ -51,6 +51,7 @@ async fn pages_may_run_wasm_and_reach_the_quic_port() {
         for part in ["'wasm-unsafe-eval'", "https://*:4433", "connect-src 'self'", "object-src 'none'"] {
             assert!(policy.contains(part), "{policy}");
         }
+        assert!(!policy.contains("data:") && !policy.contains("blob:"), "{policy}");
         let etag = page.header("etag").to_owned();
         let again = Request::get("/").header(header::IF_NONE_MATCH, etag).body(Body::empty()).unwrap();
         assert_eq!(site.send(again).await.status, StatusCode::NOT_MODIFIED);
