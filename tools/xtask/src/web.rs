@@ -6,6 +6,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::Hasher;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -46,7 +47,7 @@ pub fn build(force: bool) -> Result<Web> {
     let built = web.join("dist/index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|old| old == inputs);
     if force || !built {
         repo::step("building server/web");
-        repo::must(repo::program("npm", &web).args(["run", "--silent", "build"]))?;
+        repo::must(npm(&web).args(["run", "--silent", "build"]))?;
         // The first build may have generated files that count as inputs from now on.
         fs::write(&stamp, hash_of_inputs()?)?;
     }
@@ -82,6 +83,13 @@ fn build_core(web: &Path) -> Result<()> {
     Ok(())
 }
 
+/// npm in `folder`, talking on stderr: stdout belongs to the server's ready line.
+fn npm(folder: &Path) -> Command {
+    let mut command = repo::program("npm", folder);
+    command.stdout(std::io::stderr());
+    command
+}
+
 /// `npm ci` in `folder`, when its lock file is not the one that was installed.
 ///
 /// # Errors
@@ -94,7 +102,7 @@ pub fn install_packages(folder: &Path) -> Result<()> {
         return Ok(());
     }
     repo::step(&format!("installing the packages of {}", folder.display()));
-    repo::must(repo::program("npm", folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    repo::must(npm(folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
     fs::write(stamp, lock)?;
     Ok(())
 }
