@@ -96,10 +96,10 @@ impl Live {
         self.recorder.as_ref().is_some_and(|r| r.is_broken() || r.bytes() > RECORDING_BYTES_MAX)
     }
 
-    /// The world's whole state as of the last boundary.
-    pub fn snapshot(&mut self, session: SessionId) -> Snapshot {
-        let state = self.sim.snapshot();
-        Snapshot { session, tick: self.sim.current_tick(), seats: self.roster.seats(), state }
+    /// The world's whole state as of the last boundary: the snapshot, once packed on another thread.
+    pub fn snapshot(&mut self, session: SessionId) -> impl FnOnce() -> Snapshot + Send + use<> {
+        let (state, tick, seats) = (self.sim.copy_state(), self.sim.current_tick(), self.roster.seats());
+        move || Snapshot { session, tick, seats, state: state.pack() }
     }
 
     /// Lets a client in, as of the last boundary.

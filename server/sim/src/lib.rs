@@ -42,7 +42,7 @@ pub use players::{Player, Players};
 pub use quotas::Quotas;
 pub use scene_info::SceneInfo;
 pub use sim::{Sim, SimError};
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, StateCopy};
 pub use step::{SimConfig, Step};
 pub use view::{EntityKey, EntityPage, EntityQuery};
 

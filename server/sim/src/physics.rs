@@ -13,7 +13,6 @@ use bevy_ecs::schedule::{IntoScheduleConfigs, SystemSet};
 use bevy_ecs::world::World;
 use hd1_world::phases::Simulate;
 use rapier3d::prelude::PhysicsWorld;
-use serde::{Deserialize, Serialize};
 
 pub(crate) use bodies::Bodies;
 pub use contacts::{ContactStarted, ContactStopped};
@@ -26,7 +25,7 @@ use crate::step::Step;
 pub(crate) struct PhysicsSystems;
 
 /// Rapier's world and which body is which entity.
-#[derive(Resource, Serialize, Deserialize)]
+#[derive(Resource)]
 pub(crate) struct Physics {
     pub(crate) world: PhysicsWorld,
     pub(crate) bodies: Bodies,

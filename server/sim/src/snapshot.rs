@@ -11,6 +11,7 @@ use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, ComponentSchema, Record};
 use hd1_world::canonical::{self, MalformedBytes};
 use hd1_world::{Catalogue, ComponentEntry, NetIds, NetIndex, RegisterError};
+use rapier3d::prelude::PhysicsWorld;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::SNAPSHOT_BYTES_MAX;
@@ -22,7 +23,7 @@ use crate::step::{Random, SimConfig, Step};
 use crate::{entities, players};
 
 const MAGIC: &[u8; 4] = b"HD1S";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 4 + 2 + 32;
 
 /// Why bytes are no snapshot of ours.
@@ -53,6 +54,12 @@ impl From<MalformedBytes> for SnapshotError {
 
 impl From<rmp_serde::decode::Error> for SnapshotError {
     fn from(error: rmp_serde::decode::Error) -> Self {
+        SnapshotError::Malformed(error.to_string())
+    }
+}
+
+impl From<hd1_physics::Malformed> for SnapshotError {
+    fn from(error: hd1_physics::Malformed) -> Self {
         SnapshotError::Malformed(error.to_string())
     }
 }
@@ -90,11 +97,44 @@ struct Section {
     bytes: Vec<u8>,
 }
 
+/// A world's whole state, copied but not yet packed.
+pub struct StateCopy {
+    body: Body,
+    physics: Option<PhysicsWorld>,
+}
+
+impl StateCopy {
+    /// The snapshot's bytes. This is the longer part of the work, and needs no world: do it on another thread.
+    #[must_use]
+    pub fn pack(mut self) -> Vec<u8> {
+        if let Some(physics) = &self.physics {
+            self.body.sections.push(Section { name: PHYSICS.into(), bytes: hd1_physics::to_bytes(physics) });
+        }
+        let packed = match rmp_serde::to_vec_named(&self.body) {
+            Ok(plain) => lz4_flex::compress_prepend_size(&plain),
+            Err(error) => unreachable!("a snapshot's types can all be written: {error}"),
+        };
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(blake3::hash(&packed).as_bytes());
+        bytes.extend_from_slice(&packed);
+        bytes
+    }
+}
+
 impl Sim {
-    /// The whole state at the tick computed last.
+    /// The whole state at the tick computed last, as bytes.
     #[must_use]
     pub fn snapshot(&mut self) -> Vec<u8> {
+        self.copy_state().pack()
+    }
+
+    /// The whole state at the tick computed last, to be packed elsewhere.
+    #[must_use]
+    pub fn copy_state(&mut self) -> StateCopy {
         let world = self.world_mut();
+        let physics = world.get_resource::<Physics>().map(|physics| hd1_physics::copy(&physics.world));
         let body = Body {
             config: world.resource::<Config>().0.clone(),
             scene: world.resource::<SceneInfo>().clone(),
@@ -105,16 +145,7 @@ impl Sim {
             columns: columns(world),
             sections: sections(world),
         };
-        let packed = match rmp_serde::to_vec_named(&body) {
-            Ok(plain) => lz4_flex::compress_prepend_size(&plain),
-            Err(error) => unreachable!("a snapshot's types can all be written: {error}"),
-        };
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(blake3::hash(&packed).as_bytes());
-        bytes.extend_from_slice(&packed);
-        bytes
+        StateCopy { body, physics }
     }
 
     /// The world of a snapshot.
@@ -136,12 +167,17 @@ impl Sim {
         world.resource_mut::<NetIds>().next = body.next_net_id;
         world.resource_mut::<Step>().tick = body.tick;
         world.insert_resource(Random(body.generator));
+        let (mut bodies, mut physics) = (None, None);
         for section in body.sections {
             match section.name.as_str() {
                 PLAYERS => world.insert_resource(rmp_serde::from_slice::<Players>(&section.bytes)?),
-                PHYSICS => world.insert_resource(rmp_serde::from_slice::<Physics>(&section.bytes)?),
+                BODIES => bodies = Some(rmp_serde::from_slice(&section.bytes)?),
+                PHYSICS => physics = Some(hd1_physics::from_bytes(&section.bytes)?),
                 name => return Err(SnapshotError::Malformed(format!("unknown section {name}"))),
             }
+        }
+        if let (Some(bodies), Some(physics)) = (bodies, physics) {
+            world.insert_resource(Physics { world: physics, bodies });
         }
         players::count_owned(world);
         Ok(sim)
@@ -149,6 +185,7 @@ impl Sim {
 }
 
 const PLAYERS: &str = "players";
+const BODIES: &str = "bodies";
 const PHYSICS: &str = "physics";
 
 fn is_dynamic(schema: &ComponentSchema) -> bool {
@@ -163,7 +200,7 @@ fn sections(world: &World) -> Vec<Section> {
     };
     add(PLAYERS, rmp_serde::to_vec(world.resource::<Players>()));
     if let Some(physics) = world.get_resource::<Physics>() {
-        add(PHYSICS, rmp_serde::to_vec(physics));
+        add(BODIES, rmp_serde::to_vec(&physics.bodies));
     }
     sections
 }

@@ -77,22 +77,24 @@ impl Body {
         self.begin_write(slot, now);
     }
 
-    /// Takes a snapshot's bytes and hands them to the disk threads.
+    /// Copies the world's state, which the disk threads pack and write.
     pub(super) fn begin_write(&mut self, slot: &Arc<Slot>, now: Nanos) {
         let began = slot.context.now_ns();
         let session = slot.session;
         let taken = self.guarded(slot, now, |live| {
-            live.snapshot_content = Some(live.sim.content_hash());
+            // Somebody is here: things will move, and looking whether they did would cost as much as copying them.
+            live.snapshot_content = (live.client_count() == 0).then(|| live.sim.content_hash());
             live.snapshot(session)
         });
         slot.context.counters.snapshot_stalls.add_ns(slot.context.now_ns().saturating_sub(began));
-        let Some(snapshot) = taken else { return };
+        let Some(pack) = taken else { return };
         self.write_under_way = true;
         let elsewhere = slot.context.scheduler.elsewhere();
         let slot = Arc::clone(slot);
         let disk = Arc::clone(&slot.context.disk);
         disk.submit(move || {
             let began = slot.context.now_ns();
+            let snapshot = pack();
             let tick = snapshot.tick.0;
             let result = snapshot.write(&slot.folder).map_err(|error| error.to_string());
             slot.context.counters.snapshot_writes.add_ns(slot.context.now_ns().saturating_sub(began));

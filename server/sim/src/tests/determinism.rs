@@ -90,7 +90,7 @@ fn a_damaged_or_foreign_snapshot_is_refused() {
     assert_eq!(refused(&flipped), "snapshot is damaged: its hash differs; use an older one");
     let mut newer = bytes.clone();
     newer[4] = 99;
-    assert_eq!(refused(&newer), "snapshot version 99: this server reads version 1; use the server that wrote it");
+    assert_eq!(refused(&newer), "snapshot version 99: this server reads version 2; use the server that wrote it");
     assert_eq!(
         refused(b"not a snapshot, but long enough to have a header"),
         "not a world snapshot: does not begin with HD1S"
