@@ -15,7 +15,7 @@ use crate::{
     CertificateError, limits,
     link::{Inner, Link},
     quic::QuicLink,
-    tls,
+    tls, udp,
     websocket::{self, Io, WebSocketLink},
 };
 
@@ -66,7 +66,7 @@ impl Connector {
     pub fn bind() -> io::Result<Self> {
         let any_v6 = SocketAddr::from(([0u16; 8], 0));
         let any_v4 = SocketAddr::from(([0u8; 4], 0));
-        let endpoint = quinn::Endpoint::client(any_v6).or_else(|_| quinn::Endpoint::client(any_v4))?;
+        let endpoint = udp::endpoint(any_v6, None).or_else(|_| udp::endpoint(any_v4, None))?;
         Ok(Connector { endpoint })
     }
 

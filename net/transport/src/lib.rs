@@ -15,6 +15,7 @@ mod memory;
 mod quic;
 pub mod server;
 pub mod tls;
+mod udp;
 mod websocket;
 
 pub use connect::{ConnectError, Connector, Trust};

@@ -16,8 +16,15 @@ pub const SEND_WINDOW_BYTES: u64 = 1024 * 1024;
 pub const DATAGRAM_RECEIVE_BYTES: usize = 256 * 1024;
 /// Bytes of datagrams that wait to be sent; older ones are dropped: some ticks of a large world.
 pub const DATAGRAM_SEND_BYTES: usize = 256 * 1024;
+/// Bytes that the system is asked to hold of the server's UDP socket each way: a tick of some hundred clients.
+pub const SERVER_UDP_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that the system is asked to hold of a client's UDP socket each way: some ticks of a large world, but not so
+/// many that a client which falls behind reads an ever older past.
+pub const CLIENT_UDP_BUFFER_BYTES: usize = 512 * 1024;
 /// Streams of each direction that a peer may have open.
 pub const STREAMS_MAX: u32 = 16;
+/// Packets that the other end may leave without an acknowledgement while it waits for more: some ticks' worth.
+pub const PACKETS_PER_ACK: u32 = 31;
 /// Silence after which a link sends a keep-alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Silence after which a link is over.

@@ -87,6 +87,8 @@ pub(crate) struct QuicLink {
     bulk_out: VecDeque<BulkOut>,
     bulk_in: Option<(RecvStream, FrameReader)>,
     datagrams_out: VecDeque<Bytes>,
+    /// Bytes that quinn takes while none wait in it.
+    datagram_space: usize,
     streams_turn: bool,
     _slot: Option<AddressSlot>,
 }
@@ -114,6 +116,7 @@ impl QuicLink {
     fn new(session: Session, side: Side, control: Option<(SendStream, RecvStream)>, slot: Option<AddressSlot>) -> Self {
         let frame_bytes_max = if side == Side::Server { FRAME_IN_BYTES_MAX } else { FRAME_OUT_BYTES_MAX };
         QuicLink {
+            datagram_space: session.datagram_send_buffer_space(),
             session: Pollable(session),
             side,
             control,
@@ -141,9 +144,16 @@ impl QuicLink {
         Room {
             control: self.control_out.bytes < limits::LINK_QUEUE_BYTES,
             bulk: bulk < limits::LINK_QUEUE_BYTES,
-            // quinn drops the oldest where its buffer is full, which is what state wants.
-            datagram: true,
+            // The next tick waits, and gives way to a newer one, until the one before has left: behind a congested
+            // path the age of state is then one tick, not a buffer's worth of ticks.
+            datagram: self.datagrams_waiting() == 0,
         }
+    }
+
+    /// Bytes of datagrams that quinn has not yet sent. Those of the tick at hand are not among them: they are handed
+    /// on together, at the next poll.
+    fn datagrams_waiting(&self) -> usize {
+        self.datagram_space.saturating_sub(self.session.0.datagram_send_buffer_space())
     }
 
     pub(crate) fn send(&mut self, packet: Packet) {

@@ -25,7 +25,7 @@ use crate::{
     Certificate, CertificateError, limits,
     link::{Inner, Link},
     quic::QuicLink,
-    tls,
+    tls, udp,
 };
 
 /// Judges a browser's `Origin` (absent where a program sent none): may it connect?
@@ -82,7 +82,7 @@ impl QuicServer {
     /// Where the port is taken or the certificate is refused.
     pub fn bind(address: SocketAddr, options: ServerOptions) -> io::Result<Self> {
         let config = tls::server_config(&options.certificate).map_err(io::Error::other)?;
-        let endpoint = quinn::Endpoint::server(config, address)?;
+        let endpoint = udp::endpoint(address, Some(config))?;
         let (ready, links) = mpsc::channel(limits::ACCEPT_QUEUE);
         let stop = CancellationToken::new();
         tokio::spawn(listen(endpoint.clone(), options, ready, stop.clone()));
