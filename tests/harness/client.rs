@@ -153,7 +153,7 @@ impl TestClient {
     /// The entities that have a component, with its value.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<(NetId, Value)> {
-        let ids = self.client.mirror().entities().iter().map(hd1_protocol::mirror::Entity::id);
+        let ids = self.client.mirror().entities().map(hd1_protocol::mirror::Entity::id);
         let mut all: Vec<_> = ids.filter_map(|id| Some((id, self.component(id, name)?))).collect();
         all.sort_by_key(|(id, _)| *id);
         all

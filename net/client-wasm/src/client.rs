@@ -157,7 +157,7 @@ impl Client {
     pub fn entity_json(&self, id: u32) -> Option<String> {
         let mirror = self.connection.mirror();
         let entity = mirror.entity(NetId(id))?;
-        let components = entity.components().iter().filter_map(|held| {
+        let components = entity.components().filter_map(|held| {
             let schema = mirror.shapes().schema(held.id)?;
             let record = schema.dequantise(&held.row()).ok()?;
             Some((schema.name.clone(), schema.to_json(&record)))
@@ -172,7 +172,7 @@ impl Client {
         let ms = |us: u64| us as f64 / 1_000.0;
         json!({
             "tick": mirror.acked().0,
-            "entities": mirror.entities().len(),
+            "entities": mirror.table().len(),
             "rtt_ms": Some(clock.rtt_us()).filter(|us| *us > 0).map(ms),
             "staleness_ms": clock.staleness_us(now, mirror.acked()).map(ms),
             "checks": mirror.stats().checks,

@@ -23,7 +23,7 @@ use crate::{
 /// Where an entity stands in the mirror, and how far its drawing is.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// Index into [`Mirror::entities`].
+    /// The entity's place in the mirror's table.
     slot: u32,
     batch: u32,
     size: [f32; 3],
@@ -114,9 +114,9 @@ impl Drawing {
         self.moved.fill(0);
         let Some(reader) = mirror.transform_reader() else { return 0 };
         let transform = mirror.shapes().by_name("Transform").map(|schema| schema.id);
-        let entities = mirror.entities();
+        let table = mirror.table();
         for (row, out) in self.rows.iter_mut().zip(self.matrices.chunks_exact_mut(16)) {
-            let Some(entity) = entities.get(row.slot as usize) else { continue };
+            let Some(entity) = table.at_slot(row.slot) else { continue };
             let newest = transform.and_then(|id| newest_tick(entity, id));
             if !row.has_parent && row.settled.is_some() && row.settled == newest {
                 continue;
@@ -147,16 +147,16 @@ impl Drawing {
 
     fn rebuild(&mut self, mirror: &Mirror) {
         let reader = Reader::new(mirror.shapes());
-        let mut drawn: Vec<(u32, &Entity, Look)> = Vec::with_capacity(mirror.entities().len());
-        for (slot, entity) in mirror.entities().iter().enumerate() {
-            drawn.push((slot as u32, entity, reader.look(entity)));
+        let mut drawn: Vec<(Entity<'_>, Look)> = Vec::with_capacity(mirror.table().len());
+        for entity in mirror.entities() {
+            drawn.push((entity, reader.look(entity)));
         }
-        drawn.sort_by(|a, b| order(&a.2, &b.2).then(a.1.id().cmp(&b.1.id())));
+        drawn.sort_by(|a, b| order(&a.1, &b.1).then(a.0.id().cmp(&b.0.id())));
 
         let (mut ids, mut colours, mut batches) = (Vec::new(), Vec::new(), Vec::<Batch>::new());
         let (mut labels, mut avatars, mut lights) = (Vec::new(), Vec::new(), Vec::new());
         self.rows.clear();
-        for (row, (slot, entity, look)) in drawn.into_iter().enumerate() {
+        for (row, (entity, look)) in drawn.into_iter().enumerate() {
             let row = row as u32;
             ids.push(entity.id().0);
             colours.extend(look.colour);
@@ -169,7 +169,7 @@ impl Drawing {
             }
             let batch = batches.len() as u32 - 1;
             let has_parent = reader.has_parent(entity);
-            self.rows.push(Row { slot, batch, size: look.size, has_parent, settled: None });
+            self.rows.push(Row { slot: entity.slot(), batch, size: look.size, has_parent, settled: None });
         }
         self.matrices.clear();
         self.matrices.resize(ids.len() * 16, 0.0);
@@ -200,15 +200,15 @@ fn order(a: &Look, b: &Look) -> Ordering {
     (a.shape, &a.material.kind).cmp(&(b.shape, &b.material.kind)).then_with(|| key(&a.material).cmp(&key(&b.material)))
 }
 
-fn newest_tick(entity: &Entity, transform: ComponentId) -> Option<Tick> {
-    match &entity.held(transform)?.value {
+fn newest_tick(entity: Entity<'_>, transform: ComponentId) -> Option<Tick> {
+    match entity.held(transform)?.value {
         HeldValue::State(history) => Some(history.latest().tick),
         HeldValue::Reliable(_) => None,
     }
 }
 
 /// Where a row is drawn, its shape's size included; `None` for an entity without a transform.
-fn place(mirror: &Mirror, reader: &TransformReader, entity: &Entity, moment: f64, row: &Row) -> Option<Matrix> {
+fn place(mirror: &Mirror, reader: &TransformReader, entity: Entity<'_>, moment: f64, row: &Row) -> Option<Matrix> {
     let own = reader.sample(entity, moment)?;
     let scale = [0, 1, 2].map(|i| own.scale[i] * row.size[i]);
     let mut out = matrix::compose(own.position, own.rotation, scale);

@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn look(&self, entity: &Entity) -> Look {
+    pub(crate) fn look(&self, entity: Entity<'_>) -> Look {
         let material = fields(entity, self.material);
         let material = material.as_ref();
         // Rounded, so that a value that was sent and the same by default share a draw call.
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A caption, or an avatar's name.
-    pub(crate) fn label(&self, entity: &Entity, row: u32) -> Option<Label> {
+    pub(crate) fn label(&self, entity: Entity<'_>, row: u32) -> Option<Label> {
         let id = entity.id().0;
         if let Some(label) = fields(entity, self.label).filter(|label| !label.text("text").is_empty()) {
             let color = hex(label.triple("color", [1.0; 3]));
@@ -178,12 +178,12 @@ impl<'a> Reader<'a> {
         Some(Label { row, id, text: name.text("text").to_owned(), color: "#e8eaf1".into(), offset: NAME_OFFSET_M })
     }
 
-    pub(crate) fn avatar(&self, entity: &Entity, row: u32) -> Option<Avatar> {
+    pub(crate) fn avatar(&self, entity: Entity<'_>, row: u32) -> Option<Avatar> {
         let player = fields(entity, self.avatar)?.whole("player");
         Some(Avatar { row, id: entity.id().0, player })
     }
 
-    pub(crate) fn light(&self, entity: &Entity, row: u32) -> Option<Light> {
+    pub(crate) fn light(&self, entity: Entity<'_>, row: u32) -> Option<Light> {
         let light = fields(entity, self.light)?;
         Some(Light {
             row,
@@ -196,28 +196,28 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(crate) fn has_parent(&self, entity: &Entity) -> bool {
+    pub(crate) fn has_parent(&self, entity: Entity<'_>) -> bool {
         self.parent_of(entity).is_some()
     }
 
-    fn parent_of(&self, entity: &Entity) -> Option<NetId> {
+    fn parent_of(&self, entity: Entity<'_>) -> Option<NetId> {
         parent_of(entity, self.parent?.id, self.parent)
     }
 }
 
 /// The parent of an entity by the component `parent`, where it has one.
-pub(crate) fn parent_in(mirror: &Mirror, entity: &Entity) -> Option<NetId> {
+pub(crate) fn parent_in(mirror: &Mirror, entity: Entity<'_>) -> Option<NetId> {
     let schema = mirror.shapes().by_name("Parent")?;
     parent_of(entity, schema.id, Some(schema))
 }
 
-fn parent_of(entity: &Entity, id: ComponentId, schema: Option<&ComponentSchema>) -> Option<NetId> {
+fn parent_of(entity: Entity<'_>, id: ComponentId, schema: Option<&ComponentSchema>) -> Option<NetId> {
     entity.held(id)?;
     let parent = fields(entity, schema)?.whole("entity");
     (parent != 0).then_some(NetId(parent))
 }
 
-fn fields<'a>(entity: &Entity, schema: Option<&'a ComponentSchema>) -> Option<Fields<'a>> {
+fn fields<'a>(entity: Entity<'_>, schema: Option<&'a ComponentSchema>) -> Option<Fields<'a>> {
     let schema = schema?;
     let record = schema.dequantise(&entity.held(schema.id)?.row()).ok()?;
     Some(Fields(schema, record))

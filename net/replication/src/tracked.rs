@@ -3,26 +3,19 @@
 //! It compares quantised values, so a component that was touched but did not change by a step is no change. The check
 //! sum is kept up to date with every change; nothing is ever summed over the whole world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{hash, history::History, shapes::Shapes, structure::StructureOp};
+use hd1_protocol::{
+    column::{Column, RowId},
+    hash,
+    shapes::Shapes,
+    structure::StructureOp,
+    table::{Cursor, HeldValue, Table},
+};
 use hd1_schema::{ComponentId, ComponentSchema, Delivery, Row};
-use smallvec::SmallVec;
 
 use crate::limits::HISTORY_TICKS;
-
-#[derive(Debug)]
-enum Value {
-    State(History),
-    Reliable(Row),
-}
-
-#[derive(Debug, Default)]
-struct Entity {
-    /// By ascending id.
-    components: SmallVec<[(ComponentId, Value); 4]>,
-}
 
 /// A component of an entity.
 type Key = (NetId, ComponentId);
@@ -31,15 +24,20 @@ type Key = (NetId, ComponentId);
 #[derive(Debug, Default)]
 pub struct Tracked {
     shapes: Shapes,
-    entities: BTreeMap<NetId, Entity>,
+    table: Table,
     tick: Tick,
     /// Structure changes of this tick, in the order they came.
     ops: Vec<StructureOp>,
     /// State changes by tick, oldest first; the last is this tick's.
     recent: VecDeque<(Tick, Vec<Key>)>,
+    /// Lists of `recent` that are over, to be filled again.
+    spare: Vec<Vec<Key>>,
     /// No base older than this is in use.
     oldest_base: Tick,
-    sum: u64,
+    /// The sum over state components; the rest is the table's.
+    state_sum: u64,
+    /// Where the last change was: they come by ascending entity within a component.
+    cursor: Cursor,
 }
 
 impl Tracked {
@@ -68,13 +66,13 @@ impl Tracked {
     /// The check sum of everything shown at the newest tick.
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.sum
+        self.table.structure_sum().wrapping_add(self.state_sum)
     }
 
     /// Entities shown.
     #[must_use]
     pub fn entity_count(&self) -> usize {
-        self.entities.len()
+        self.table.len()
     }
 
     /// Starts a tick. `oldest_base` is the oldest that any client may still be sent deltas against.
@@ -83,84 +81,94 @@ impl Tracked {
         self.ops.clear();
         self.oldest_base = oldest_base.max(Tick(tick.0.saturating_sub(HISTORY_TICKS)));
         while self.recent.front().is_some_and(|(t, _)| *t <= self.oldest_base) {
-            self.recent.pop_front();
+            self.spare.extend(self.recent.pop_front().map(|(_, keys)| keys));
         }
-        self.recent.push_back((tick, Vec::new()));
+        let mut keys = self.spare.pop().unwrap_or_default();
+        keys.clear();
+        self.recent.push_back((tick, keys));
     }
 
-    /// An entity appeared. Its components follow by [`Tracked::set`] before another entity's.
+    /// An entity appeared. Its components follow by [`Tracked::set`] before another entity's. One that is there is not
+    /// spawned again.
     pub fn spawned(&mut self, entity: NetId) {
-        self.entities.insert(entity, Entity::default());
-        self.sum = self.sum.wrapping_add(hash::presence(entity));
-        self.ops.push(StructureOp::Spawn { entity, components: Vec::new() });
+        if self.table.spawn(entity).is_ok() {
+            self.ops.push(StructureOp::Spawn { entity, components: Vec::new() });
+        }
     }
 
     /// An entity is gone; unknown ones are ignored.
     pub fn despawned(&mut self, entity: NetId) {
-        let Some(gone) = self.entities.remove(&entity) else { return };
-        self.sum = self.sum.wrapping_sub(hash::presence(entity));
-        for (id, value) in &gone.components {
-            self.sum = self.sum.wrapping_sub(part(entity, *id, value));
+        let sum = &mut self.state_sum;
+        let gone = self.table.despawn(entity, |component, lanes| {
+            *sum = sum.wrapping_sub(hash::component(entity, component, lanes, &[]));
+        });
+        if gone.is_ok() {
+            self.ops.push(StructureOp::Despawn { entity });
         }
-        self.ops.push(StructureOp::Despawn { entity });
     }
 
     /// A component was added or touched; hidden ones and unknown entities are ignored.
     pub fn set(&mut self, entity: NetId, component: ComponentId, row: &Row) {
         let Ok(shape) = self.shapes.shape(component) else { return };
-        let Some(tracked) = self.entities.get_mut(&entity) else { return };
-        let fresh = || match shape.delivery {
-            Delivery::State => Some(Value::State(History::new(self.tick, row.lanes.clone()))),
-            Delivery::Reliable => Some(Value::Reliable(row.clone())),
-            Delivery::Hidden => None,
-        };
-        match tracked.components.binary_search_by_key(&component, |(id, _)| *id) {
-            Err(at) => {
-                let Some(value) = fresh() else { return };
-                self.sum = self.sum.wrapping_add(part(entity, component, &value));
-                tracked.components.insert(at, (component, value));
-                self.note_set(entity, component, row);
-            }
-            Ok(at) => {
-                let value = &mut tracked.components[at].1;
-                let before = part(entity, component, value);
-                match value {
-                    Value::Reliable(old) if old == row => {}
-                    Value::Reliable(old) => {
-                        old.clone_from(row);
-                        self.sum = self.sum.wrapping_sub(before).wrapping_add(part(entity, component, value));
-                        self.note_set(entity, component, row);
-                    }
-                    Value::State(history) => {
-                        if history.latest().lanes == row.lanes {
-                            return;
-                        }
-                        if history.structure_tick() == self.tick {
-                            // Structure brings this tick's value: let it bring the last one.
-                            *history = History::new(self.tick, row.lanes.clone());
-                            self.sum = self.sum.wrapping_sub(before).wrapping_add(part(entity, component, value));
-                            self.note_set(entity, component, row);
-                            return;
-                        }
-                        history.insert(self.tick, self.tick, row.lanes.clone());
-                        history.prune(self.oldest_base);
-                        self.sum = self.sum.wrapping_sub(before).wrapping_add(part(entity, component, value));
-                        if let Some((_, keys)) = self.recent.back_mut() {
-                            keys.push((entity, component));
-                        }
-                    }
+        match shape.delivery {
+            Delivery::Hidden => {}
+            Delivery::State => self.set_state(entity, component, row),
+            Delivery::Reliable => {
+                let held = self.table.get(entity).and_then(|entity| entity.held(component));
+                let same = held.is_some_and(|held| matches!(held.value, HeldValue::Reliable(old) if old == row));
+                if !same {
+                    self.set_by_structure(entity, component, row);
                 }
             }
         }
     }
 
+    fn set_state(&mut self, entity: NetId, component: ComponentId, row: &Row) {
+        let Some((column, at)) = self.table.state_mut(&mut self.cursor, entity, component) else {
+            return self.set_by_structure(entity, component, row);
+        };
+        let old = column.latest(at).lanes;
+        if old == row.lanes.as_slice() || old.len() != row.lanes.len() {
+            return;
+        }
+        if column.structure_tick(at) == self.tick {
+            // Structure brings this tick's value: let it bring the last one.
+            return self.set_by_structure(entity, component, row);
+        }
+        let before = hash::component(entity, component, old, &[]);
+        let after = hash::component(entity, component, &row.lanes, &[]);
+        self.state_sum = self.state_sum.wrapping_sub(before).wrapping_add(after);
+        // A value without a base is always taken.
+        let _ = column.put(at, self.tick, self.tick, None, self.oldest_base, |lanes| lanes.copy_from_slice(&row.lanes));
+        if let Some((_, keys)) = self.recent.back_mut() {
+            keys.push((entity, component));
+        }
+    }
+
+    /// As a change of structure, whole; of unknown entities none.
+    fn set_by_structure(&mut self, entity: NetId, component: ComponentId, row: &Row) {
+        let before = self.state_part(entity, component);
+        if self.table.set(entity, component, row, self.tick, &self.shapes).is_err() {
+            return;
+        }
+        let after = self.state_part(entity, component);
+        self.state_sum = self.state_sum.wrapping_sub(before).wrapping_add(after);
+        self.note_set(entity, component, row);
+    }
+
     /// A component is gone; what was not there is ignored.
     pub fn removed(&mut self, entity: NetId, component: ComponentId) {
-        let Some(tracked) = self.entities.get_mut(&entity) else { return };
-        let Ok(at) = tracked.components.binary_search_by_key(&component, |(id, _)| *id) else { return };
-        let (_, value) = tracked.components.remove(at);
-        self.sum = self.sum.wrapping_sub(part(entity, component, &value));
-        self.ops.push(StructureOp::Remove { entity, component });
+        let before = self.state_part(entity, component);
+        if self.table.remove(entity, component).is_ok() {
+            self.state_sum = self.state_sum.wrapping_sub(before);
+            self.ops.push(StructureOp::Remove { entity, component });
+        }
+    }
+
+    /// What a component adds to the sum over state; 0 for none and for reliable ones.
+    fn state_part(&self, entity: NetId, component: ComponentId) -> u64 {
+        let place = self.table.state(&mut Cursor::default(), entity, component);
+        place.map_or(0, |(column, at)| hash::component(entity, component, column.latest(at).lanes, &[]))
     }
 
     /// This tick's structure changes.
@@ -172,32 +180,28 @@ impl Tracked {
     /// Everything as spawns in ascending order: a join snapshot's content.
     #[must_use]
     pub fn spawns(&self) -> Vec<StructureOp> {
-        let row = |value: &Value| match value {
-            Value::State(history) => Row { lanes: history.latest().lanes.clone(), bytes: Vec::new() },
-            Value::Reliable(row) => row.clone(),
+        let spawn = |entity: hd1_protocol::table::Entity<'_>| StructureOp::Spawn {
+            entity: entity.id(),
+            components: entity.components().map(|held| (held.id, held.row())).collect(),
         };
-        let spawn = |(entity, tracked): (&NetId, &Entity)| StructureOp::Spawn {
-            entity: *entity,
-            components: tracked.components.iter().map(|(id, value)| (*id, row(value))).collect(),
-        };
-        self.entities.iter().map(spawn).collect()
+        self.table.entities().map(spawn).collect()
     }
 
     /// Calls `each` with every state component that changed after `base`, in ascending order, with its value at
     /// `base` where that is known. What structure brought is left out: it went with structure.
     pub fn changed_since(&self, base: Tick, mut each: impl FnMut(NetId, ComponentId, Option<&[i32]>, &[i32])) {
-        let mut visit = |entity: NetId, id: ComponentId, history: &History| {
-            let old = history.at(base).map(|e| e.lanes.as_slice());
-            each(entity, id, old, &history.latest().lanes);
+        let mut visit = |(entity, id): Key, column: &Column, at: RowId| {
+            each(entity, id, column.at(at, base).map(|value| value.lanes), column.latest(at).lanes);
         };
+        let mut cursor = Cursor::default();
         let remembered = self.recent.front().is_some_and(|(oldest, _)| oldest.0 <= base.0 + 1);
         if !remembered {
-            for (entity, tracked) in &self.entities {
-                for (id, value) in &tracked.components {
-                    if let Value::State(history) = value
-                        && moved_since(history, base)
-                    {
-                        visit(*entity, *id, history);
+            for entity in self.table.entities() {
+                for held in entity.components() {
+                    let key = (entity.id(), held.id);
+                    match self.table.state(&mut cursor, key.0, key.1) {
+                        Some((column, at)) if moved_since(column, at, base) => visit(key, column, at),
+                        _ => {}
                     }
                 }
             }
@@ -206,22 +210,17 @@ impl Tracked {
         let mut keys: Vec<Key> = Vec::new();
         for (tick, changed) in self.recent.iter().rev().take_while(|(tick, _)| *tick > base) {
             // A key stands in the list of each tick it changed in: only the newest counts.
-            let newest = |key: &&Key| self.history(**key).is_some_and(|h| h.latest().tick == *tick);
-            keys.extend(changed.iter().filter(newest));
+            let newest = |(entity, id): &Key, cursor: &mut Cursor| {
+                self.table.state(cursor, *entity, *id).is_some_and(|(column, at)| column.newest_tick(at) == *tick)
+            };
+            keys.extend(changed.iter().filter(|key| newest(key, &mut cursor)));
         }
         keys.sort_unstable();
         for key in keys {
-            if let Some(history) = self.history(key).filter(|h| moved_since(h, base)) {
-                visit(key.0, key.1, history);
+            match self.table.state(&mut cursor, key.0, key.1) {
+                Some((column, at)) if moved_since(column, at, base) => visit(key, column, at),
+                _ => {}
             }
-        }
-    }
-
-    fn history(&self, (entity, component): Key) -> Option<&History> {
-        let tracked = self.entities.get(&entity)?;
-        match &tracked.components.iter().find(|(id, _)| *id == component)?.1 {
-            Value::State(history) => Some(history),
-            Value::Reliable(_) => None,
         }
     }
 
@@ -239,14 +238,7 @@ impl Tracked {
     }
 }
 
-fn moved_since(history: &History, base: Tick) -> bool {
-    let newest = history.latest().tick;
-    newest > base && newest > history.structure_tick()
-}
-
-fn part(entity: NetId, id: ComponentId, value: &Value) -> u64 {
-    match value {
-        Value::State(history) => hash::component(entity, id, &history.latest().lanes, &[]),
-        Value::Reliable(row) => hash::component(entity, id, &row.lanes, &row.bytes),
-    }
+fn moved_since(column: &Column, at: RowId, base: Tick) -> bool {
+    let newest = column.newest_tick(at);
+    newest > base && newest > column.structure_tick(at)
 }

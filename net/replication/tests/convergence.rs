@@ -226,7 +226,7 @@ impl Client {
 
 fn assert_same(model: &Model, mirror: &Mirror) {
     let shown: BTreeMap<NetId, BTreeMap<ComponentId, Row>> =
-        mirror.entities().iter().map(|e| (e.id(), e.components().iter().map(|h| (h.id, h.row())).collect())).collect();
+        mirror.entities().map(|e| (e.id(), e.components().map(|h| (h.id, h.row())).collect())).collect();
     assert_eq!(shown, model.entities);
 }
 

@@ -58,10 +58,9 @@ impl JsonView {
         }
         self.tick = self.mirror.acked();
         self.changes();
-        let mut ids: Vec<_> = self.mirror.entities().iter().map(|e| e.id()).collect();
-        ids.sort_unstable();
         let mut texts = Texts::new("snapshot", self.tick, "entities");
-        for id in ids {
+        for entity in self.mirror.entities() {
+            let id = entity.id();
             texts.push(&json!({ "id": id, "components": self.components(id) }));
         }
         Ok(texts.finish())
@@ -147,8 +146,8 @@ impl JsonView {
     }
 
     fn components(&self, id: NetId) -> Json {
-        let held = self.mirror.entity(id).map(|e| e.components()).unwrap_or_default();
-        Json::Object(held.iter().filter_map(|held| self.component(id, held.id)).collect())
+        let Some(entity) = self.mirror.entity(id) else { return Json::Object(Map::new()) };
+        Json::Object(entity.components().filter_map(|held| self.component(id, held.id)).collect())
     }
 
     fn component(&self, id: NetId, component: ComponentId) -> Option<(String, Json)> {

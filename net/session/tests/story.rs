@@ -135,7 +135,7 @@ proptest! {
             world.step();
         }
         for (i, place) in world.places.iter().enumerate() {
-            let history = pair.client.mirror().entity(NetId(i as u32 + 1)).and_then(|e| e.held(pair::PLACE).cloned());
+            let history = pair.client.mirror().entity(NetId(i as u32 + 1)).and_then(|e| e.held(pair::PLACE));
             let Some(hd1_protocol::mirror::HeldValue::State(history)) = history.map(|h| h.value) else { panic!() };
             prop_assert_eq!(history.at(world.tick).unwrap().lanes.to_vec(), place.to_vec());
         }

@@ -24,7 +24,7 @@ fn avatars(client: &TestClient) -> usize {
     let mirror = client.connection.mirror();
     let avatar = mirror.shapes().schemas().find(|schema| schema.name == "Avatar").map(|schema| schema.id);
     let Some(avatar) = avatar else { return 0 };
-    mirror.entities().iter().filter(|entity| mirror.record(entity.id(), avatar).is_some()).count()
+    mirror.entities().filter(|entity| mirror.record(entity.id(), avatar).is_some()).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +174,7 @@ async fn a_paused_world_can_be_looked_at_but_not_changed() {
     rig.runtime.lifecycle(session, Request::Pause).await.unwrap();
     let mut ada = rig.client(session, ParticipantId::generate(), "ada");
     rig.until(&mut ada, TestClient::is_ready).await;
-    assert_eq!(ada.connection.mirror().entities().len(), 20);
+    assert_eq!(ada.connection.mirror().table().len(), 20);
     let id = ada.connection.send_op(Operation::Chat { text: "hello?".into() }).unwrap();
     rig.until(&mut ada, |c| op_result(c, id).is_some()).await;
     let refusal = op_result(&ada, id).unwrap().clone().unwrap_err();

@@ -15,6 +15,7 @@ impl Tick {
     }
 
     /// How many ticks lie between `earlier` and this one; 0 where it is not earlier.
+    #[inline]
     #[must_use]
     pub const fn since(self, earlier: Tick) -> u64 {
         self.0.saturating_sub(earlier.0)

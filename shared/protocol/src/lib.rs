@@ -6,9 +6,9 @@
 
 pub mod close;
 pub mod codec;
+pub mod column;
 pub mod guard;
 pub mod hash;
-pub mod history;
 pub mod input;
 pub mod limits;
 pub mod message;
@@ -17,6 +17,7 @@ pub mod packet;
 pub mod shapes;
 pub mod state;
 pub mod structure;
+pub mod table;
 pub mod wire;
 
 pub use close::CloseCode;

@@ -4,25 +4,22 @@
 //! stands on something missing, drops what is stale, and says which tick it has complete. It is the one decoder: bots,
 //! the browser (as wasm32) and the JSON adapter use it.
 
-mod entities;
 mod pending;
 mod sample;
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, ComponentSchema, Record, Row};
 
-pub use entities::{Entity, Held, HeldValue};
+pub use crate::table::{Entity, Held, HeldValue};
 pub use sample::{SampledTransform, TransformReader};
 
 use crate::{
-    hash,
-    history::History,
     shapes::Shapes,
     state::{self, StateHeader},
     structure::{self, StructureBatch, StructureOp},
+    table::{Cursor, Table},
     wire::DecodeError,
 };
-use entities::Entities;
 use pending::{Deferred, Pending};
 
 /// Bytes of structure batches held back while the snapshot is on its way.
@@ -77,7 +74,7 @@ pub struct MirrorStats {
 #[derive(Debug)]
 pub struct Mirror {
     shapes: Shapes,
-    entities: Entities,
+    table: Table,
     pending: Pending,
     deferred: Deferred,
     early_structure: Vec<Vec<u8>>,
@@ -98,7 +95,7 @@ impl Mirror {
     pub fn new(schemas: impl IntoIterator<Item = ComponentSchema>) -> Self {
         Mirror {
             shapes: Shapes::new(schemas),
-            entities: Entities::default(),
+            table: Table::default(),
             pending: Pending::default(),
             deferred: Deferred::default(),
             early_structure: Vec::new(),
@@ -154,7 +151,7 @@ impl Mirror {
             let StructureOp::Spawn { .. } = op else {
                 return Err(DecodeError::Inconsistent("a snapshot holds spawns only"));
             };
-            self.entities.apply(op, chunk.tick, &self.shapes, &mut None)?;
+            self.apply(op, chunk.tick)?;
         }
         if !chunk.last {
             return Ok(false);
@@ -197,7 +194,8 @@ impl Mirror {
         }
         let StructureBatch { tick, ops, .. } = structure::decode_batch(&self.shapes, frame)?;
         for op in ops {
-            self.entities.apply(op, tick, &self.shapes, &mut self.changes)?;
+            let change = self.apply(op, tick)?;
+            self.note(change);
         }
         self.bound_changes();
         self.structure_seq = seq;
@@ -226,23 +224,19 @@ impl Mirror {
         if header.base > self.acked {
             return Err(DecodeError::Inconsistent("base was never acknowledged"));
         }
-        let Mirror { entities, shapes, changes, stats, acked, keep_ticks, .. } = self;
+        let Mirror { table, shapes, changes, stats, acked, keep_ticks, .. } = self;
+        let mut cursor = Cursor::default();
         let prune_to = Tick(header.base.0.min(header.tick.0.saturating_sub(*keep_ticks)));
         state::read_records(reader, shapes, |entity, component, change| {
             stats.updates += 1;
             // Despawned or removed by structure that came first: read past it.
-            let Some(history) = entities.history_mut(entity, component) else { return Ok(()) };
-            if header.tick < history.structure_tick() {
+            let Some((column, row)) = table.state_mut(&mut cursor, entity, component) else { return Ok(()) };
+            if header.tick < column.structure_tick(row) {
                 return Ok(());
             }
-            let lanes = if change.has_base {
-                let base = history.at(header.base).ok_or(DecodeError::Inconsistent("base value is gone"))?;
-                change.apply(Some(&base.lanes))
-            } else {
-                change.apply(None)
-            };
-            history.insert(header.tick, *acked, lanes);
-            history.prune(prune_to);
+            let base = change.has_base.then_some(header.base);
+            let put = column.put(row, header.tick, *acked, base, prune_to, |lanes| change.add_to(lanes));
+            put.ok_or(DecodeError::Inconsistent("base value is gone"))?;
             if let Some(changes) = changes {
                 changes.push(MirrorChange::State(entity, component));
             }
@@ -292,22 +286,27 @@ impl Mirror {
         self.stats
     }
 
-    /// All entities, in no particular order; the order holds until structure changes.
+    /// Everything shown.
     #[must_use]
-    pub fn entities(&self) -> &[Entity] {
-        self.entities.all()
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// All entities, by ascending id.
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
+        self.table.entities()
     }
 
     /// One entity.
     #[must_use]
-    pub fn entity(&self, id: NetId) -> Option<&Entity> {
-        self.entities.get(id)
+    pub fn entity(&self, id: NetId) -> Option<Entity<'_>> {
+        self.table.get(id)
     }
 
     /// A component's newest value as a row.
     #[must_use]
     pub fn row(&self, entity: NetId, component: ComponentId) -> Option<Row> {
-        self.entity(entity)?.held(component).map(Held::row)
+        self.entity(entity)?.held(component).map(|held| held.row())
     }
 
     /// A component's newest value, dequantised.
@@ -325,16 +324,32 @@ impl Mirror {
     /// The check sum of everything as it was at `tick`, which must be the newest complete one for a meaningful answer.
     #[must_use]
     pub fn hash_at(&self, tick: Tick) -> u64 {
-        let mut sum = self.entities.structure_sum();
-        for entity in self.entities.all() {
-            for held in entity.components() {
-                if let HeldValue::State(history) = &held.value {
-                    let entry = history.at(tick).unwrap_or_else(|| history.latest());
-                    sum = sum.wrapping_add(hash::component(entity.id(), held.id, &entry.lanes, &[]));
+        self.table.sum_at(tick)
+    }
+
+    fn apply(&mut self, op: StructureOp, tick: Tick) -> Result<MirrorChange, DecodeError> {
+        let Mirror { table, shapes, .. } = self;
+        Ok(match op {
+            StructureOp::Spawn { entity, components } => {
+                table.spawn(entity)?;
+                for (component, row) in &components {
+                    table.set(entity, *component, row, tick, shapes)?;
                 }
+                MirrorChange::Spawned(entity)
             }
-        }
-        sum
+            StructureOp::Despawn { entity } => {
+                table.despawn(entity, |_, _| ())?;
+                MirrorChange::Despawned(entity)
+            }
+            StructureOp::Set { entity, component, row } => {
+                table.set(entity, component, &row, tick, shapes)?;
+                MirrorChange::Set(entity, component)
+            }
+            StructureOp::Remove { entity, component } => {
+                table.remove(entity, component)?;
+                MirrorChange::Removed(entity, component)
+            }
+        })
     }
 
     fn note(&mut self, change: MirrorChange) {
@@ -351,8 +366,4 @@ impl Mirror {
             self.note(MirrorChange::Reset);
         }
     }
-}
-
-fn history_of(tick: Tick, row: Row) -> History {
-    History::new(tick, row.lanes)
 }

@@ -6,11 +6,10 @@
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::ComponentId;
+use smallvec::SmallVec;
 
 use crate::{
-    FrameKind,
-    history::Lanes,
-    limits,
+    FrameKind, limits,
     shapes::Shapes,
     wire::{self, DecodeError, Reader},
 };
@@ -165,24 +164,27 @@ pub fn read_header<'a>(bytes: &'a [u8]) -> Result<(StateHeader, Reader<'a>), Dec
     Ok((StateHeader { input_ack, tick, base, structure_seq, index, count, hash }, reader))
 }
 
-/// One component's change as read: the lanes whose mask bit is set hold differences (with base) or values (without).
+/// One component's change as read: differences to its value at the base, or (without one) to zeros.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Is it coded against the base?
     pub has_base: bool,
-    /// Which lanes are there.
+    /// Which lanes differ.
     pub mask: u64,
-    /// As many as the shape has; 0 where the mask bit is not set.
-    pub lanes: Lanes,
+    /// One for each bit of the mask that is set, lowest first.
+    pub differences: SmallVec<[i32; 12]>,
 }
 
 impl Change {
-    /// The new lanes: differences added to `base`, or as they are.
-    #[must_use]
-    pub fn apply(&self, base: Option<&[i32]>) -> Lanes {
-        match base {
-            Some(base) => self.lanes.iter().zip(base).map(|(d, b)| b.wrapping_add(*d)).collect(),
-            None => self.lanes.clone(),
+    /// Makes of the value at the base, or of zeros, the new one.
+    #[inline]
+    pub fn add_to(&self, lanes: &mut [i32]) {
+        let mut bits = self.mask;
+        for difference in &self.differences {
+            if let Some(lane) = lanes.get_mut(bits.trailing_zeros() as usize) {
+                *lane = lane.wrapping_add(*difference);
+            }
+            bits &= bits.wrapping_sub(1);
         }
     }
 }
@@ -210,9 +212,9 @@ pub fn read_records(
             if change.mask >> shape.lanes != 0 {
                 return Err(DecodeError::Inconsistent("change mask beyond the component's lanes"));
             }
-            change.lanes.clear();
-            for i in 0..shape.lanes {
-                change.lanes.push(if change.mask & (1 << i) != 0 { reader.zigzag()? } else { 0 });
+            change.differences.clear();
+            for _ in 0..change.mask.count_ones() {
+                change.differences.push(reader.zigzag()?);
             }
             each(NetId(entity), id, &change)?;
             if head & BIT_MORE == 0 {

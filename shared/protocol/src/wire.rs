@@ -87,21 +87,26 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// A LEB128 varint. One-byte values, nearly all in a state frame, take the short way.
+    /// A LEB128 varint. Values of one and two bytes, nearly all in a state frame, take the short way.
     ///
     /// # Errors
     /// `Truncated` or `BadVarint`.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
-        match self.rest.split_first() {
-            Some((&byte, rest)) if byte < 0x80 => {
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(byte))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
             }
             _ => self.long_varint(),
         }
     }
 
+    #[cold]
     fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let fault = if self.rest.iter().take(10).any(|b| b & 0x80 == 0) || self.rest.len() >= 10 {
             DecodeError::BadVarint

@@ -50,14 +50,14 @@ impl Mirror {
 impl TransformReader {
     /// Where `entity` was at `moment` (in ticks); `None` where it has no transform.
     #[must_use]
-    pub fn sample(&self, entity: &Entity, moment: f64) -> Option<SampledTransform> {
-        let HeldValue::State(history) = &entity.held(self.id)?.value else { return None };
+    pub fn sample(&self, entity: Entity<'_>, moment: f64) -> Option<SampledTransform> {
+        let HeldValue::State(history) = entity.held(self.id)?.value else { return None };
         let (a, b, alpha) = history.around(moment);
-        let a = self.decode(&a.lanes)?;
+        let a = self.decode(a.lanes)?;
         if alpha == 0.0 {
             return Some(a);
         }
-        let b = self.decode(&b.lanes)?;
+        let b = self.decode(b.lanes)?;
         Some(SampledTransform {
             position: lerp(a.position, b.position, alpha),
             rotation: nlerp(a.rotation, b.rotation, alpha),

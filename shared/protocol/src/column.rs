@@ -1,0 +1,520 @@
+//! One state component's recent values, row by row: what deltas are coded against, on both ends by the same rule.
+//!
+//! The rule, on which convergence rests: the value at base `B` is the newest one not younger than `B`; where every
+//! value is younger and the oldest came by structure, it is that one, since whoever is sent state standing on that
+//! structure has it.
+//!
+//! A client decodes thousands of values a tick, and many clients may share a machine: what costs is not the arithmetic
+//! but the memory touched. So values lie in a few planes, each with one value of every row, in the order in which the
+//! entities came. Where the base is always the tick before, two of the planes take turns, and a decoder walks both from
+//! front to back. Only what a slow path or a renderer keeps beyond that is somewhere else.
+
+use std::collections::VecDeque;
+
+use hd1_core::Tick;
+use smallvec::SmallVec;
+
+/// A component's fixed lanes.
+pub type Lanes = SmallVec<[i32; 12]>;
+
+/// Planes: values of a row that lie in the column itself.
+const NEAR: usize = 4;
+/// Ticks after which a column counts from a later one.
+const SPAN: u64 = 1 << 31;
+
+/// A value, and when it was so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value<'a> {
+    /// Its tick.
+    pub tick: Tick,
+    /// The last tick at which the value before it is known to have held still; interpolation starts there.
+    pub from: Tick,
+    /// One per lane of the component.
+    pub lanes: &'a [i32],
+}
+
+/// When the near values of a row were so. Two rows to a cache line: ticks count from the column's origin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    /// By plane.
+    ticks: [u32; NEAR],
+    structure_tick: u32,
+    /// By plane: ticks from `from` to the value's own; longer ones count as 255, nobody draws the time between.
+    held: [u8; NEAR],
+    /// The planes of the values, oldest first. A new one takes the lowest that is free.
+    order: [u8; NEAR],
+    /// 0: the row is free.
+    len: u8,
+    /// Is the oldest value still the one that structure brought?
+    rooted: bool,
+    /// Are there older ones in `Column::older`?
+    has_older: bool,
+}
+
+/// A value that is not near any more.
+#[derive(Clone, Debug)]
+struct Old {
+    tick: Tick,
+    held: u8,
+    lanes: Lanes,
+}
+
+/// A row of a [`Column`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowId(u32);
+
+impl RowId {
+    /// Of a number that [`RowId::number`] gave.
+    #[must_use]
+    pub const fn of(number: u32) -> Self {
+        RowId(number)
+    }
+
+    #[inline]
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Its number; they are dense.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// See the module's words.
+#[derive(Clone, Debug)]
+pub struct Column {
+    lanes: usize,
+    /// What ticks in `times` count from.
+    origin: Tick,
+    times: Vec<Times>,
+    /// Each has `lanes` numbers for each row.
+    planes: [Vec<i32>; NEAR],
+    /// By row, oldest first; all older than the near ones.
+    older: Vec<VecDeque<Old>>,
+    free: Vec<RowId>,
+}
+
+impl Times {
+    #[inline]
+    fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// The plane of the value that is the `i`th, oldest first.
+    #[inline]
+    fn plane(&self, i: usize) -> usize {
+        usize::from(self.order[i])
+    }
+
+    #[inline]
+    fn tick(&self, i: usize) -> u32 {
+        self.ticks[self.plane(i)]
+    }
+
+    /// A plane for a value newer than all.
+    #[inline]
+    fn push(&mut self, tick: u32, held: u8) -> usize {
+        let taken = self.order[..self.len()].iter().fold(0u8, |taken, plane| taken | 1 << plane);
+        let plane = taken.trailing_ones() as usize;
+        self.order[self.len()] = plane as u8;
+        (self.ticks[plane], self.held[plane]) = (tick, held);
+        self.len += 1;
+        plane
+    }
+
+    #[inline]
+    fn pop_front(&mut self) {
+        let [_, b, c, d] = self.order;
+        self.order = [b, c, d, 0];
+        self.len -= 1;
+    }
+}
+
+impl Column {
+    /// An empty one of a component with so many lanes.
+    #[must_use]
+    pub fn new(lanes: usize) -> Self {
+        Column {
+            lanes,
+            origin: Tick(0),
+            times: Vec::new(),
+            planes: Default::default(),
+            older: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
+    pub fn add(&mut self, tick: Tick, lanes: &[i32]) -> RowId {
+        if self.times.is_empty() {
+            self.origin = tick;
+        }
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.times.push(Times::default());
+            for plane in &mut self.planes {
+                plane.resize(plane.len() + self.lanes, 0);
+            }
+            self.older.push(VecDeque::new());
+            RowId(self.times.len() as u32 - 1)
+        });
+        self.reset(row, tick, lanes);
+        row
+    }
+
+    /// Begins a row anew, as if just added.
+    pub fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
+        let tick = self.since_origin(tick);
+        self.older[row.at()] = VecDeque::new();
+        self.times[row.at()] = Times { structure_tick: tick, rooted: true, ..Times::default() };
+        let plane = self.times[row.at()].push(tick, 0);
+        self.near_mut(row, plane).copy_from_slice(lanes);
+    }
+
+    /// Frees a row.
+    pub fn remove(&mut self, row: RowId) {
+        self.times[row.at()].len = 0;
+        self.older[row.at()] = VecDeque::new();
+        self.free.push(row);
+    }
+
+    /// The tick at which structure brought the row.
+    #[must_use]
+    pub fn structure_tick(&self, row: RowId) -> Tick {
+        self.tick_of(self.times[row.at()].structure_tick)
+    }
+
+    /// The tick of the newest value.
+    #[must_use]
+    pub fn newest_tick(&self, row: RowId) -> Tick {
+        let times = &self.times[row.at()];
+        self.tick_of(times.tick(times.len() - 1))
+    }
+
+    /// The newest value.
+    #[must_use]
+    pub fn latest(&self, row: RowId) -> Value<'_> {
+        self.near(row, self.times[row.at()].len() - 1)
+    }
+
+    /// The value to code against, or to decode against, for base `base`; `None` where it is forgotten.
+    #[must_use]
+    pub fn at(&self, row: RowId, base: Tick) -> Option<Value<'_>> {
+        let times = &self.times[row.at()];
+        if let Some(i) = self.near_at(times, base) {
+            return Some(self.near(row, i));
+        }
+        if times.has_older {
+            let older = &self.older[row.at()];
+            let newest = older.partition_point(|old| old.tick <= base).checked_sub(1);
+            return newest.or(times.rooted.then_some(0)).map(|i| older[i].value());
+        }
+        times.rooted.then(|| self.near(row, 0))
+    }
+
+    /// Which of the near values is the newest not younger than `base`.
+    #[inline]
+    fn near_at(&self, times: &Times, base: Tick) -> Option<usize> {
+        let base = u32::try_from(base.0.checked_sub(self.origin.0)?).unwrap_or(u32::MAX);
+        (0..times.len()).rev().find(|i| times.tick(*i) <= base)
+    }
+
+    /// Puts in the value of `tick`: the one at `base` (zeros without a base) after `change`. A value of the same tick is
+    /// replaced; one older than the newest goes to its place. Forgets what no base from `oldest` on can need, which is
+    /// at most `base`. `None`, and no value changed, where the one at `base` is forgotten.
+    pub fn put(
+        &mut self,
+        row: RowId,
+        tick: Tick,
+        from: Tick,
+        base: Option<Tick>,
+        oldest: Tick,
+        change: impl FnOnce(&mut [i32]),
+    ) -> Option<()> {
+        if self.times[row.at()].len() == NEAR {
+            self.prune(row, oldest);
+        }
+        let at = self.since_origin(tick);
+        let times = &self.times[row.at()];
+        let base_at = base.and_then(|base| self.near_at(times, base));
+        if times.tick(times.len() - 1) >= at || (base.is_some() && base_at.is_none()) || times.len() == NEAR {
+            return self.put_slowly(row, tick, from, base, oldest, change);
+        }
+        // Nearly always: newer than all, on a base that lies beside it.
+        let base_at = base_at.map(|i| times.plane(i));
+        let plane = self.times[row.at()].push(at, held(tick, from));
+        let lanes = row.at() * self.lanes..(row.at() + 1) * self.lanes;
+        match base_at.map(|base| self.planes.get_disjoint_mut([base, plane])) {
+            Some(Ok([base, new])) => new[lanes.clone()].copy_from_slice(&base[lanes.clone()]),
+            _ => self.planes[plane][lanes.clone()].fill(0),
+        }
+        change(&mut self.planes[plane][lanes]);
+        self.prune(row, oldest);
+        Some(())
+    }
+
+    #[cold]
+    fn put_slowly(
+        &mut self,
+        row: RowId,
+        tick: Tick,
+        from: Tick,
+        base: Option<Tick>,
+        oldest: Tick,
+        change: impl FnOnce(&mut [i32]),
+    ) -> Option<()> {
+        let mut lanes: Lanes = match base {
+            Some(base) => self.at(row, base)?.lanes.into(),
+            None => SmallVec::from_elem(0, self.lanes),
+        };
+        change(&mut lanes);
+        let new = Old { tick, held: held(tick, from), lanes };
+        if self.newest_tick(row) < tick {
+            if self.times[row.at()].len() == NEAR {
+                self.push_oldest_out(row);
+            }
+            self.push(row, &new);
+        } else {
+            self.put_between(row, new);
+        }
+        self.prune(row, oldest);
+        Some(())
+    }
+
+    #[inline]
+    fn push(&mut self, row: RowId, new: &Old) {
+        let tick = self.since_origin(new.tick);
+        let plane = self.times[row.at()].push(tick, new.held);
+        self.near_mut(row, plane).copy_from_slice(&new.lanes);
+    }
+
+    fn push_oldest_out(&mut self, row: RowId) {
+        let times = &self.times[row.at()];
+        let value = self.near(row, 0);
+        let old = Old { tick: value.tick, held: times.held[times.plane(0)], lanes: value.lanes.into() };
+        self.older[row.at()].push_back(old);
+        let times = &mut self.times[row.at()];
+        times.has_older = true;
+        times.pop_front();
+    }
+
+    /// A value that came late: all are taken out and laid down again.
+    fn put_between(&mut self, row: RowId, late: Old) {
+        while self.times[row.at()].len > 0 {
+            self.push_oldest_out(row);
+        }
+        let mut all = std::mem::take(&mut self.older[row.at()]);
+        let at = all.partition_point(|old| old.tick < late.tick);
+        match all.get_mut(at) {
+            Some(same) if same.tick == late.tick => *same = late,
+            _ => all.insert(at, late),
+        }
+        let newest = all.split_off(all.len().saturating_sub(NEAR));
+        self.times[row.at()].has_older = !all.is_empty();
+        self.older[row.at()] = all;
+        newest.iter().for_each(|old| self.push(row, old));
+    }
+
+    /// Forgets what no base from `oldest` on can need.
+    fn prune(&mut self, row: RowId, oldest: Tick) {
+        let Some(oldest_near) = oldest.0.checked_sub(self.origin.0) else { return };
+        let oldest_near = u32::try_from(oldest_near).unwrap_or(u32::MAX);
+        let times = &mut self.times[row.at()];
+        if times.has_older {
+            let older = &mut self.older[row.at()];
+            let next_is_enough = |older: &VecDeque<Old>| match older.get(1) {
+                Some(next) => next.tick <= oldest,
+                None => times.tick(0) <= oldest_near,
+            };
+            let before = older.len();
+            while !older.is_empty() && next_is_enough(older) {
+                older.pop_front();
+            }
+            times.rooted &= older.len() == before;
+            times.has_older = !older.is_empty();
+            if times.has_older {
+                return;
+            }
+        }
+        while times.len > 1 && times.tick(1) <= oldest_near {
+            times.pop_front();
+            times.rooted = false;
+        }
+    }
+
+    /// The two values around a moment between ticks, and how far it lies between them (0 to 1).
+    #[must_use]
+    pub fn around(&self, row: RowId, moment: f64) -> (Value<'_>, Value<'_>, f32) {
+        let older = &self.older[row.at()];
+        let count = older.len() + self.times[row.at()].len();
+        let value = |i: usize| match older.get(i) {
+            Some(old) => old.value(),
+            None => self.near(row, i - older.len()),
+        };
+        match (0..count).find(|i| value(*i).tick.0 as f64 > moment) {
+            None => (value(count - 1), value(count - 1), 0.0),
+            Some(0) => (value(0), value(0), 0.0),
+            Some(i) => {
+                let (a, b) = (value(i - 1), value(i));
+                let start = a.tick.max(b.from).0 as f64;
+                let alpha = (moment - start) / (b.tick.0 as f64 - start).max(1.0e-9);
+                (a, b, alpha.clamp(0.0, 1.0) as f32)
+            }
+        }
+    }
+
+    #[inline]
+    fn near(&self, row: RowId, i: usize) -> Value<'_> {
+        let times = &self.times[row.at()];
+        let plane = times.plane(i);
+        let at = row.at() * self.lanes;
+        let tick = self.tick_of(times.ticks[plane]);
+        Value { tick, from: held_since(tick, times.held[plane]), lanes: &self.planes[plane][at..at + self.lanes] }
+    }
+
+    fn near_mut(&mut self, row: RowId, plane: usize) -> &mut [i32] {
+        let at = row.at() * self.lanes;
+        &mut self.planes[plane][at..at + self.lanes]
+    }
+
+    #[inline]
+    fn tick_of(&self, since_origin: u32) -> Tick {
+        Tick(self.origin.0 + u64::from(since_origin))
+    }
+
+    /// A tick as `times` holds it. Ticks before the origin, which only values long settled have, count as the origin's.
+    #[inline]
+    fn since_origin(&mut self, tick: Tick) -> u32 {
+        if tick.since(self.origin) >= SPAN {
+            self.count_from(Tick(tick.0 - SPAN / 2));
+        }
+        tick.since(self.origin) as u32
+    }
+
+    /// Half a year of ticks later: all ticks count from `origin`.
+    #[cold]
+    fn count_from(&mut self, origin: Tick) {
+        let passed = u32::try_from(origin.since(self.origin)).unwrap_or(u32::MAX);
+        for times in &mut self.times {
+            times.ticks = times.ticks.map(|tick| tick.saturating_sub(passed));
+            times.structure_tick = times.structure_tick.saturating_sub(passed);
+        }
+        self.origin = origin;
+    }
+}
+
+impl Old {
+    fn value(&self) -> Value<'_> {
+        Value { tick: self.tick, from: held_since(self.tick, self.held), lanes: &self.lanes }
+    }
+}
+
+fn held(tick: Tick, from: Tick) -> u8 {
+    u8::try_from(tick.since(from)).unwrap_or(u8::MAX)
+}
+
+fn held_since(tick: Tick, held: u8) -> Tick {
+    Tick(tick.0.saturating_sub(u64::from(held)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(column: &mut Column, row: RowId, tick: u64, value: i32, oldest: u64) {
+        column.put(row, Tick(tick), Tick(tick - 1), None, Tick(oldest), |lanes| lanes[0] = value).unwrap();
+    }
+
+    #[inline]
+    fn at(column: &Column, row: RowId, base: u64) -> Option<i32> {
+        column.at(row, Tick(base)).map(|value| value.lanes[0])
+    }
+
+    #[test]
+    fn the_base_is_the_newest_not_younger() {
+        let mut column = Column::new(1);
+        let row = column.add(Tick(10), &[1]);
+        put(&mut column, row, 14, 3, 0);
+        put(&mut column, row, 12, 2, 0);
+        assert_eq!(at(&column, row, 13), Some(2));
+        assert_eq!(at(&column, row, 5), Some(1), "structure brought it to all who see state on it");
+        put(&mut column, row, 15, 4, 12);
+        assert_eq!(at(&column, row, 11), None, "what is forgotten is not guessed");
+        assert_eq!(column.latest(row).lanes, [4]);
+    }
+
+    #[test]
+    fn what_stood_still_does_not_drift_into_motion() {
+        let mut column = Column::new(1);
+        let row = column.add(Tick(10), &[0]);
+        put(&mut column, row, 100, 8, 0);
+        assert_eq!(column.around(row, 50.0).2, 0.0);
+        assert_eq!(column.around(row, 99.5).2, 0.5);
+    }
+
+    #[test]
+    fn deltas_stand_on_their_base_wherever_it_lies() {
+        let mut column = Column::new(2);
+        let row = column.add(Tick(1), &[100, 7]);
+        for tick in 2..40 {
+            let base = Tick(tick - 1);
+            column.put(row, Tick(tick), base, Some(base), Tick(0), |lanes| lanes[0] += 1).unwrap();
+        }
+        assert_eq!(column.at(row, Tick(5)).unwrap().lanes, [104, 7], "long not near any more");
+        column.put(row, Tick(40), Tick(39), Some(Tick(5)), Tick(5), |lanes| lanes[1] = 9).unwrap();
+        assert_eq!(column.latest(row).lanes, [104, 9]);
+        put(&mut column, row, 41, 1, 38);
+        assert_eq!(at(&column, row, 37), None);
+        assert!(column.put(row, Tick(42), Tick(41), Some(Tick(5)), Tick(5), |_| ()).is_none());
+    }
+
+    #[test]
+    fn a_year_passes() {
+        let mut column = Column::new(1);
+        let (still, moving) = (column.add(Tick(10), &[1]), column.add(Tick(10), &[1]));
+        let year = 365 * 86_400 * 128;
+        for (value, tick) in [(2, year), (3, 2 * year), (4, 2 * year + 1)] {
+            put(&mut column, moving, tick, value, tick - 1);
+        }
+        assert_eq!(at(&column, moving, 2 * year), Some(3));
+        assert_eq!(column.latest(moving).tick, Tick(2 * year + 1));
+        assert_eq!(at(&column, still, 2 * year), Some(1));
+    }
+
+    /// Against the plainest thing that follows the rule.
+    #[test]
+    fn it_is_what_a_sorted_list_would_be() {
+        let mut random = 7u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        for _ in 0..300 {
+            let mut column = Column::new(1);
+            let row = column.add(Tick(10), &[-1]);
+            let (mut list, mut rooted, mut oldest) = (vec![(10u64, -1i32)], true, 0u64);
+            for step in 0..60 {
+                let tick = (10 + step + next(6)).saturating_sub(next(8)).max(11);
+                oldest = oldest.max((10 + step).saturating_sub(3 + next(20)));
+                put(&mut column, row, tick, step as i32, oldest);
+                match list.binary_search_by_key(&tick, |(tick, _)| *tick) {
+                    Ok(i) => list[i].1 = step as i32,
+                    Err(i) => list.insert(i, (tick, step as i32)),
+                }
+                while list.len() > 1 && list[1].0 <= oldest {
+                    list.remove(0);
+                    rooted = false;
+                }
+                for base in oldest..80 {
+                    let newest = list.iter().rev().find(|(tick, _)| *tick <= base);
+                    let wanted = newest.or(list.first().filter(|_| rooted)).map(|(_, value)| *value);
+                    assert_eq!(at(&column, row, base), wanted, "base {base} in {list:?}");
+                }
+                assert_eq!(column.latest(row).lanes[0], list.last().unwrap().1);
+            }
+        }
+    }
+}

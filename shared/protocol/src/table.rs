@@ -1,0 +1,479 @@
+//! The world as it is shown: entities with their quantised components, on the server and in the mirror alike.
+//!
+//! Entities have slots that stay theirs; an index sorted by id finds them, for those who come in ascending order (as
+//! all codecs here do) in a step or two. State components lie in [`Column`]s, reliable ones as rows of their own.
+
+use hd1_core::{NetId, Tick};
+use hd1_schema::{ComponentId, Delivery, Row};
+use smallvec::SmallVec;
+
+use crate::{
+    column::{Column, RowId, Value},
+    hash,
+    shapes::Shapes,
+    wire::DecodeError,
+};
+
+/// "No row": no column has so many.
+const NO_ROW: u32 = u32::MAX;
+
+/// See the module's words.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// By ascending id.
+    index: Vec<(NetId, u32)>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    columns: Vec<StateColumn>,
+    /// Indices into `columns` by the low component ids, which are all but a few.
+    column_of: Vec<u16>,
+    structure_sum: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    id: NetId,
+    /// By ascending id.
+    components: SmallVec<[(ComponentId, Place); 6]>,
+}
+
+/// Where a component's value lies.
+#[derive(Clone, Debug)]
+enum Place {
+    State { column: u16, row: RowId },
+    Reliable(Box<Row>),
+}
+
+#[derive(Clone, Debug)]
+struct StateColumn {
+    id: ComponentId,
+    values: Column,
+    /// By slot.
+    rows: Vec<u32>,
+}
+
+/// A place in the index from which the next id is looked for: ids that ascend are found in a step or two.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursor(usize);
+
+/// One entity as shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Entity<'a> {
+    table: &'a Table,
+    slot: u32,
+}
+
+/// One component of an entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// Which.
+    pub id: ComponentId,
+    /// What is known of it.
+    pub value: HeldValue<'a>,
+}
+
+/// A component's value by the way it travels.
+#[derive(Clone, Copy, Debug)]
+pub enum HeldValue<'a> {
+    /// Values by tick.
+    State(History<'a>),
+    /// The value.
+    Reliable(&'a Row),
+}
+
+/// The recent values of one state component of one entity.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    column: &'a Column,
+    row: RowId,
+}
+
+impl<'a> History<'a> {
+    /// The newest value.
+    #[must_use]
+    pub fn latest(self) -> Value<'a> {
+        self.column.latest(self.row)
+    }
+
+    /// As [`Column::at`].
+    #[must_use]
+    pub fn at(self, tick: Tick) -> Option<Value<'a>> {
+        self.column.at(self.row, tick)
+    }
+
+    /// As [`Column::around`].
+    #[must_use]
+    pub fn around(self, moment: f64) -> (Value<'a>, Value<'a>, f32) {
+        self.column.around(self.row, moment)
+    }
+}
+
+impl Held<'_> {
+    /// The newest value.
+    #[must_use]
+    pub fn row(&self) -> Row {
+        match self.value {
+            HeldValue::State(history) => Row { lanes: history.latest().lanes.into(), bytes: Vec::new() },
+            HeldValue::Reliable(row) => row.clone(),
+        }
+    }
+}
+
+impl<'a> Entity<'a> {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn id(self) -> NetId {
+        self.table.slots[self.slot as usize].id
+    }
+
+    /// Its place in the table, which stays the same while it is there: see [`Table::at_slot`].
+    #[must_use]
+    pub fn slot(self) -> u32 {
+        self.slot
+    }
+
+    /// By ascending id.
+    pub fn components(self) -> impl Iterator<Item = Held<'a>> {
+        let slot = &self.table.slots[self.slot as usize];
+        slot.components.iter().map(move |(id, place)| self.table.held(*id, place))
+    }
+
+    /// One component.
+    #[must_use]
+    pub fn held(self, id: ComponentId) -> Option<Held<'a>> {
+        let components = &self.table.slots[self.slot as usize].components;
+        let (id, place) = components.iter().find(|(other, _)| *other == id)?;
+        Some(self.table.held(*id, place))
+    }
+}
+
+impl Table {
+    /// How many entities there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Is nobody there?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// All entities, by ascending id.
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
+        self.index.iter().map(|(_, slot)| Entity { table: self, slot: *slot })
+    }
+
+    /// One entity.
+    #[must_use]
+    pub fn get(&self, id: NetId) -> Option<Entity<'_>> {
+        Some(Entity { table: self, slot: self.slot_of(id)? })
+    }
+
+    /// The entity in a slot, where one is.
+    #[must_use]
+    pub fn at_slot(&self, slot: u32) -> Option<Entity<'_>> {
+        let held = self.slots.get(slot as usize).filter(|held| held.id != NetId::NONE)?;
+        debug_assert!(self.slot_of(held.id) == Some(slot));
+        Some(Entity { table: self, slot })
+    }
+
+    /// The sum over presences and reliable components: [`hash`] of all but state.
+    #[must_use]
+    pub fn structure_sum(&self) -> u64 {
+        self.structure_sum
+    }
+
+    /// The check sum of everything as it was at `tick`.
+    #[must_use]
+    pub fn sum_at(&self, tick: Tick) -> u64 {
+        let mut sum = self.structure_sum;
+        for column in &self.columns {
+            for (id, slot) in &self.index {
+                if let Some(row) = column.row(*slot) {
+                    let value = column.values.at(row, tick).unwrap_or_else(|| column.values.latest(row));
+                    sum = sum.wrapping_add(hash::component(*id, column.id, value.lanes, &[]));
+                }
+            }
+        }
+        sum
+    }
+
+    /// Adds an entity without components.
+    ///
+    /// # Errors
+    /// `Inconsistent` where it is there already, or is nobody.
+    pub fn spawn(&mut self, id: NetId) -> Result<(), DecodeError> {
+        let Err(at) = self.position(id) else {
+            return Err(DecodeError::Inconsistent("spawn of an entity that is there"));
+        };
+        if id == NetId::NONE {
+            return Err(DecodeError::Inconsistent("spawn of entity 0"));
+        }
+        let components = SmallVec::new();
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Slot { id, components };
+                slot
+            }
+            None => {
+                self.slots.push(Slot { id, components });
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.index.insert(at, (id, slot));
+        self.structure_sum = self.structure_sum.wrapping_add(hash::presence(id));
+        Ok(())
+    }
+
+    /// Takes an entity away. `each` is told its state components with their newest lanes.
+    ///
+    /// # Errors
+    /// `UnknownEntity`.
+    pub fn despawn(&mut self, id: NetId, mut each: impl FnMut(ComponentId, &[i32])) -> Result<(), DecodeError> {
+        let at = self.position(id).map_err(|_| DecodeError::UnknownEntity(id.0))?;
+        let (_, slot) = self.index.remove(at);
+        self.structure_sum = self.structure_sum.wrapping_sub(hash::presence(id));
+        let gone =
+            std::mem::replace(&mut self.slots[slot as usize], Slot { id: NetId::NONE, components: SmallVec::new() });
+        for (component, place) in gone.components {
+            if let Place::State { column, row } = &place {
+                each(component, self.columns[usize::from(*column)].values.latest(*row).lanes);
+            }
+            self.release(id, slot, component, &place);
+        }
+        self.free.push(slot);
+        Ok(())
+    }
+
+    /// Sets a component as structure does: a state component begins anew with this value at `tick`.
+    ///
+    /// # Errors
+    /// `UnknownEntity`, `UnknownComponent`, or `Inconsistent` for one that is never sent.
+    pub fn set(
+        &mut self,
+        id: NetId,
+        component: ComponentId,
+        row: &Row,
+        tick: Tick,
+        shapes: &Shapes,
+    ) -> Result<(), DecodeError> {
+        let shape = shapes.shape(component)?;
+        let slot = self.slot_of(id).ok_or(DecodeError::UnknownEntity(id.0))?;
+        match shape.delivery {
+            Delivery::Hidden => return Err(DecodeError::Inconsistent("a hidden component was sent")),
+            Delivery::State if row.lanes.len() != shape.lanes => {
+                return Err(DecodeError::Inconsistent("a row that does not fill its shape"));
+            }
+            Delivery::State | Delivery::Reliable => {}
+        }
+        let components = &mut self.slots[slot as usize].components;
+        match components.binary_search_by_key(&component, |(other, _)| *other) {
+            Ok(at) => match &mut components[at].1 {
+                Place::State { column, row: place } => {
+                    self.columns[usize::from(*column)].values.reset(*place, tick, &row.lanes);
+                }
+                Place::Reliable(old) => {
+                    let before = hash::component(id, component, &old.lanes, &old.bytes);
+                    old.as_mut().clone_from(row);
+                    let after = hash::component(id, component, &row.lanes, &row.bytes);
+                    self.structure_sum = self.structure_sum.wrapping_sub(before).wrapping_add(after);
+                }
+            },
+            Err(at) => {
+                let place = match shape.delivery {
+                    Delivery::State => {
+                        let column = self.column_or_new(component, shape.lanes);
+                        let row = self.columns[usize::from(column)].add(slot, tick, &row.lanes);
+                        Place::State { column, row }
+                    }
+                    _ => {
+                        let sum = hash::component(id, component, &row.lanes, &row.bytes);
+                        self.structure_sum = self.structure_sum.wrapping_add(sum);
+                        Place::Reliable(Box::new(row.clone()))
+                    }
+                };
+                self.slots[slot as usize].components.insert(at, (component, place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a component away.
+    ///
+    /// # Errors
+    /// `UnknownEntity`, or `Inconsistent` where it is not there.
+    pub fn remove(&mut self, id: NetId, component: ComponentId) -> Result<(), DecodeError> {
+        let slot = self.slot_of(id).ok_or(DecodeError::UnknownEntity(id.0))?;
+        let components = &mut self.slots[slot as usize].components;
+        let at = components.iter().position(|(other, _)| *other == component);
+        let at = at.ok_or(DecodeError::Inconsistent("removal of a component that is not there"))?;
+        let (_, place) = components.remove(at);
+        self.release(id, slot, component, &place);
+        Ok(())
+    }
+
+    /// A state component's column and row, to put values in; `None` where the entity has no such component. Ids that
+    /// ascend from call to call are found quickest.
+    #[inline]
+    pub fn state_mut(
+        &mut self,
+        cursor: &mut Cursor,
+        id: NetId,
+        component: ComponentId,
+    ) -> Option<(&mut Column, RowId)> {
+        let slot = self.seek(cursor, id)?;
+        let column = self.column(component)?;
+        let column = &mut self.columns[usize::from(column)];
+        let row = column.row(slot)?;
+        Some((&mut column.values, row))
+    }
+
+    /// As [`Table::state_mut`], to read.
+    #[inline]
+    #[must_use]
+    pub fn state(&self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&Column, RowId)> {
+        let slot = self.seek(cursor, id)?;
+        let column = &self.columns[usize::from(self.column(component)?)];
+        Some((&column.values, column.row(slot)?))
+    }
+
+    fn held<'a>(&'a self, id: ComponentId, place: &'a Place) -> Held<'a> {
+        let value = match place {
+            Place::State { column, row } => {
+                HeldValue::State(History { column: &self.columns[usize::from(*column)].values, row: *row })
+            }
+            Place::Reliable(row) => HeldValue::Reliable(row),
+        };
+        Held { id, value }
+    }
+
+    /// Where an id is in the index, or would be. New ids are mostly the greatest.
+    fn position(&self, id: NetId) -> Result<usize, usize> {
+        match self.index.last() {
+            Some((last, _)) if *last < id => Err(self.index.len()),
+            _ => self.index.binary_search_by_key(&id, |(other, _)| *other),
+        }
+    }
+
+    fn slot_of(&self, id: NetId) -> Option<u32> {
+        self.position(id).ok().map(|at| self.index[at].1)
+    }
+
+    /// Looks from the cursor on in growing strides, then by halves.
+    #[inline]
+    fn seek(&self, cursor: &mut Cursor, id: NetId) -> Option<u32> {
+        let rest = match self.index.get(cursor.0) {
+            Some((here, slot)) if *here == id => return Some(*slot),
+            Some((here, _)) if *here < id => &self.index[cursor.0..],
+            _ => {
+                cursor.0 = 0;
+                &self.index[..]
+            }
+        };
+        let mut stride = 1;
+        while rest.get(stride).is_some_and(|(other, _)| *other < id) {
+            stride *= 2;
+        }
+        let (from, to) = (stride / 2, rest.len().min(stride + 1));
+        cursor.0 += from + rest[from..to].partition_point(|(other, _)| *other < id);
+        self.index.get(cursor.0).filter(|(other, _)| *other == id).map(|(_, slot)| *slot)
+    }
+
+    #[inline]
+    fn column(&self, component: ComponentId) -> Option<u16> {
+        match self.column_of.get(usize::from(component.0)) {
+            Some(column) => (*column != u16::MAX).then_some(*column),
+            None => self.columns.iter().position(|column| column.id == component).map(|at| at as u16),
+        }
+    }
+
+    fn column_or_new(&mut self, component: ComponentId, lanes: usize) -> u16 {
+        if let Some(column) = self.column(component) {
+            return column;
+        }
+        let column = self.columns.len() as u16;
+        self.columns.push(StateColumn { id: component, values: Column::new(lanes), rows: Vec::new() });
+        if component < ComponentId::FIRST_DYNAMIC {
+            let at = usize::from(component.0);
+            if self.column_of.len() <= at {
+                self.column_of.resize(at + 1, u16::MAX);
+                // Those registered at run time may have come before: they stay where the search finds them.
+            }
+            self.column_of[at] = column;
+        }
+        column
+    }
+
+    fn release(&mut self, id: NetId, slot: u32, component: ComponentId, place: &Place) {
+        match place {
+            Place::State { column, row } => self.columns[usize::from(*column)].remove(slot, *row),
+            Place::Reliable(row) => {
+                let sum = hash::component(id, component, &row.lanes, &row.bytes);
+                self.structure_sum = self.structure_sum.wrapping_sub(sum);
+            }
+        }
+    }
+}
+
+impl StateColumn {
+    #[inline]
+    fn row(&self, slot: u32) -> Option<RowId> {
+        self.rows.get(slot as usize).filter(|row| **row != NO_ROW).map(|row| RowId::of(*row))
+    }
+
+    fn add(&mut self, slot: u32, tick: Tick, lanes: &[i32]) -> RowId {
+        let row = self.values.add(tick, lanes);
+        let at = slot as usize;
+        if self.rows.len() <= at {
+            self.rows.resize(at + 1, NO_ROW);
+        }
+        self.rows[at] = row.number();
+        row
+    }
+
+    fn remove(&mut self, slot: u32, row: RowId) {
+        self.rows[slot as usize] = NO_ROW;
+        self.values.remove(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(ids: &[u32]) -> Table {
+        let mut table = Table::default();
+        for id in ids {
+            table.spawn(NetId(*id)).unwrap();
+        }
+        table
+    }
+
+    #[test]
+    fn every_id_is_found_from_every_cursor() {
+        let table = table(&[9, 2, 40, 3, 17, 5, 100, 41, 7]);
+        for start in 0..12 {
+            for id in 0..110 {
+                let there = table.get(NetId(id)).map(|entity| entity.slot());
+                assert_eq!(table.seek(&mut Cursor(start), NetId(id)), there, "{id} from {start}");
+            }
+        }
+        let ids: Vec<u32> = table.entities().map(|entity| entity.id().0).collect();
+        assert_eq!(ids, [2, 3, 5, 7, 9, 17, 40, 41, 100]);
+    }
+
+    #[test]
+    fn slots_stay_while_others_come_and_go() {
+        let mut table = table(&[1, 2, 3]);
+        let slot = table.get(NetId(3)).unwrap().slot();
+        table.despawn(NetId(1), |_, _| ()).unwrap();
+        assert!(table.at_slot(0).is_none());
+        table.spawn(NetId(8)).unwrap();
+        assert_eq!(table.at_slot(slot).unwrap().id(), NetId(3));
+        assert_eq!(table.at_slot(0).unwrap().id(), NetId(8), "a free slot is used again");
+        assert_eq!(table.despawn(NetId(1), |_, _| ()), Err(DecodeError::UnknownEntity(1)));
+        assert!(table.spawn(NetId(8)).is_err() && table.spawn(NetId::NONE).is_err());
+    }
+}
