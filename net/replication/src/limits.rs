@@ -4,5 +4,5 @@
 pub const HISTORY_TICKS: u64 = 128;
 /// Structure bytes after which a tick's changes continue in another batch: well below the frame limit.
 pub const BATCH_OPS_MAX: usize = 4096;
-/// Ticks between check sums.
-pub const HASH_EVERY_TICKS: u64 = 16;
+/// Ticks between check sums: a client sums up everything it shows, and all of a session do so at the same tick.
+pub const HASH_EVERY_TICKS: u64 = 64;

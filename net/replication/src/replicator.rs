@@ -40,6 +40,14 @@ impl Outgoing {
     }
 }
 
+/// A tick's state against one base: the first fragment carries each client's own acknowledgement of its input, the
+/// others are the same bytes for all.
+#[derive(Debug)]
+struct Bodies {
+    first: Vec<u8>,
+    rest: Vec<Bytes>,
+}
+
 #[derive(Debug)]
 struct Client {
     /// The tick of its join snapshot.
@@ -58,7 +66,7 @@ pub struct Replicator {
     /// This tick's structure batches.
     batches: Vec<Bytes>,
     /// This tick's state bodies by base.
-    bodies: HashMap<Tick, Arc<[Vec<u8>]>>,
+    bodies: HashMap<Tick, Arc<Bodies>>,
     /// The newest tick's snapshot, for those who join together.
     snapshot: Option<(Tick, Arc<[Bytes]>)>,
 }
@@ -171,10 +179,11 @@ impl Replicator {
             return;
         }
         let bodies = self.bodies_for(base);
-        out.state.extend(bodies.iter().map(|body| Bytes::from(state::frame(input_ack, body))));
+        out.state.push(state::frame(input_ack, &bodies.first).into());
+        out.state.extend(bodies.rest.iter().cloned());
     }
 
-    fn bodies_for(&mut self, base: Tick) -> Arc<[Vec<u8>]> {
+    fn bodies_for(&mut self, base: Tick) -> Arc<Bodies> {
         if let Some(bodies) = self.bodies.get(&base) {
             return Arc::clone(bodies);
         }
@@ -184,7 +193,9 @@ impl Replicator {
         let hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum());
         let header =
             StateHeader { input_ack: 0, tick, base, structure_seq: self.structure_seq, index: 0, count: 0, hash };
-        let bodies: Arc<[Vec<u8>]> = writer.finish(header).into();
+        let mut bodies = writer.finish(header).into_iter();
+        let first = bodies.next().unwrap_or_default();
+        let bodies = Arc::new(Bodies { first, rest: bodies.map(|body| state::frame(0, &body).into()).collect() });
         self.bodies.insert(base, Arc::clone(&bodies));
         bodies
     }
