@@ -1,10 +1,16 @@
 //! A client: one connection after another to the same session, seen as one.
 
-use std::{collections::VecDeque, future::pending, pin::Pin, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{pending, poll_fn},
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
 use hd1_core::{ClientType, NetId};
 use hd1_protocol::{
-    CloseCode, InputSample, Operation, PROTOCOL_VERSION,
+    CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet,
     message::{Hello, OpError, Welcome},
     mirror::{Mirror, SampledTransform},
 };
@@ -106,6 +112,10 @@ pub struct Client {
     started: Instant,
     timer: Pin<Box<Sleep>>,
     kept: VecDeque<Event>,
+    /// What came at once.
+    received: Vec<Packet>,
+    /// When it came: before any of it was decoded.
+    arrived_us: u64,
     arrivals: Arrivals,
     stats: ClientStats,
     /// Sums over the connections before this one.
@@ -148,6 +158,8 @@ impl Client {
             started,
             timer: Box::pin(tokio::time::sleep_until(started)),
             kept: VecDeque::new(),
+            received: Vec::new(),
+            arrived_us: 0,
             arrivals: Arrivals::default(),
             stats: ClientStats::default(),
             before: ClientStats::default(),
@@ -225,15 +237,17 @@ impl Client {
                 None => pending().await,
             }
         };
-        let event = tokio::select! {
+        self.received.clear();
+        let arrival = tokio::select! {
             biased;
-            event = link.next() => Some(event),
+            arrival = receive(link, &mut self.received) => Some(arrival),
             () = due => None,
         };
         let now = self.started.elapsed().as_micros() as u64;
-        match event {
-            Some(Ok(LinkEvent::Packet(packet))) => self.connection.handle_packet(now, &packet),
-            Some(Ok(LinkEvent::Room)) => {}
+        self.arrived_us = now;
+        self.connection.handle_packets(now, &self.received);
+        match arrival {
+            Some(Ok(())) => {}
             Some(Err(end)) => {
                 self.connection.handle_link_closed(closing_of(end));
                 self.road = Road::Over;
@@ -291,7 +305,7 @@ impl Client {
             ServerEvent::Ready { .. } => self.attempt = 0,
             ServerEvent::Tick(_) => {
                 self.stats.ticks_seen += 1;
-                self.stats.tick_interval_us = self.arrivals.on_tick(now);
+                self.stats.tick_interval_us = self.arrivals.on_tick(self.arrived_us);
             }
             ServerEvent::Complete(tick) => {
                 self.stats.ticks_complete += 1;
@@ -429,6 +443,23 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("connection", &self.connection).finish_non_exhaustive()
     }
+}
+
+/// Waits until something comes, and takes with it all that has come; what came before the link's end too.
+async fn receive(link: &mut Link, packets: &mut Vec<Packet>) -> Result<(), LinkEnd> {
+    poll_fn(|cx| {
+        let mut room = false;
+        while packets.len() < limits::PACKETS_AT_ONCE_MAX {
+            match link.poll_next(cx) {
+                Poll::Ready(Ok(LinkEvent::Packet(packet))) => packets.push(packet),
+                Poll::Ready(Ok(LinkEvent::Room)) => room = true,
+                Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
+                Poll::Pending => break,
+            }
+        }
+        if room || !packets.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
 }
 
 fn closing_of(end: LinkEnd) -> Closing {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Packets that are taken from a link at once: some ticks of a large world.
+pub const PACKETS_AT_ONCE_MAX: usize = 1024;
 /// Attempts to come back before a client gives up; with the waits below they outlast the default grace period.
 pub const RECONNECT_ATTEMPTS_MAX: u32 = 10;
 /// The wait before the second attempt; it doubles from there.

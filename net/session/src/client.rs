@@ -16,7 +16,7 @@ use hd1_protocol::{
 };
 use hd1_schema::{ComponentSchema, catalogue_hash};
 
-use crate::{Closing, ServerClock, Transmit, limits};
+use crate::{Closing, ServerClock, Transmit, limits, newest};
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
 const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -142,6 +142,20 @@ impl ClientConnection {
             ack_due_us: None,
             bytes_in: 0,
             bytes_out: 0,
+        }
+    }
+
+    /// Packets came from the link together. State that a newer whole tick among them stands in for is skipped: a client
+    /// that was held up goes on with the present instead of working through the past.
+    pub fn handle_packets(&mut self, now: u64, packets: &[Packet]) {
+        let newest = if packets.len() > 1 && self.phase == Phase::Live { newest::whole(packets) } else { Tick(0) };
+        for packet in packets {
+            if newest::is_state_before(packet, newest) {
+                self.bytes_in += packet.frame.len() as u64;
+                self.heard_us = now;
+            } else {
+                self.handle_packet(now, packet);
+            }
         }
     }
 

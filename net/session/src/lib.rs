@@ -10,6 +10,7 @@ pub mod bucket;
 pub mod client;
 pub mod clock;
 mod json;
+mod newest;
 mod outgoing;
 pub mod resume;
 pub mod server;
