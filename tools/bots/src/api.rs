@@ -43,10 +43,19 @@ impl Api {
     }
 
     /// Makes a session and returns its id.
-    pub(crate) fn create(&self, name: &str, scene: Option<&str>, places: u32) -> Result<String> {
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        scene: Option<&str>,
+        tick_rate: Option<u32>,
+        places: u32,
+    ) -> Result<String> {
         let mut body = json!({ "name": name, "max_participants": places });
         if let Some(scene) = scene {
             body["scene"] = json!(scene);
+        }
+        if let Some(hz) = tick_rate {
+            body["tick_rate"] = json!(hz);
         }
         let made = self.call("POST", "/api/sessions", Some(&body)).context("making a session")?;
         made["id"].as_str().map(str::to_owned).context("the answer to making a session has no id")

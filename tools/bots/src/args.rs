@@ -27,6 +27,9 @@ pub struct Args {
     /// The scene of the sessions; the server's default where left out.
     #[arg(long, value_name = "NAME")]
     pub scene: Option<String>,
+    /// Ticks a second of the sessions; the server's default where left out.
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub tick_rate: Option<u32>,
     /// Share of datagrams that a simulated network loses each way: 0.05, or 5%.
     #[arg(long, value_name = "P", default_value = "0", value_parser = parse_share)]
     pub loss: f64,

@@ -1,6 +1,9 @@
 //! One bot: join, walk, measure, leave.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use hd1_client::{Client, ClientOptions, ClientStats, Conditions, Connector, Endpoint, Event, ServerEvent, Trust};
@@ -19,10 +22,10 @@ use crate::{
 pub(crate) struct Brief {
     pub(crate) number: u32,
     pub(crate) session: String,
-    pub(crate) args: Rc<Args>,
+    pub(crate) args: Arc<Args>,
     pub(crate) api: Api,
     pub(crate) connector: Connector,
-    pub(crate) samples: Rc<RefCell<Samples>>,
+    pub(crate) samples: Arc<Mutex<Samples>>,
     /// When to measure, once that is known; then until when.
     pub(crate) window: watch::Receiver<Option<(Instant, Instant)>>,
 }
@@ -94,7 +97,7 @@ impl Brief {
                         client.set_input(wander.step(hz));
                     }
                     if first.is_some() {
-                        let mut samples = self.samples.borrow_mut();
+                        let mut samples = self.samples();
                         if let Some(interval) = stats.tick_interval_us {
                             samples.intervals.saturating_record(interval);
                         }
@@ -110,7 +113,7 @@ impl Brief {
                         client.set_input(wander.step(hz));
                     }
                     if let (Some(staleness), true) = (stats.staleness_us, first.is_some()) {
-                        self.samples.borrow_mut().staleness.saturating_record(staleness);
+                        self.samples().staleness.saturating_record(staleness);
                     }
                 }
                 _ => {}
@@ -132,6 +135,10 @@ impl Brief {
             bail!("not one whole tick came in {} s", self.args.seconds);
         }
         Ok(outcome)
+    }
+
+    fn samples(&self) -> MutexGuard<'_, Samples> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn conditions(&self) -> Option<Conditions> {

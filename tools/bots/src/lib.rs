@@ -8,6 +8,7 @@ pub mod args;
 
 mod api;
 mod bot;
+mod crew;
 pub mod figures;
 pub mod run;
 mod wander;

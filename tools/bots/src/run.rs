@@ -1,13 +1,19 @@
 //! The whole run: sessions made, bots let in, a window measured for all at once, sessions removed.
 
-use std::{cell::RefCell, collections::BTreeMap, io::IsTerminal, process::ExitCode, rc::Rc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use hd1_client::Connector;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     sync::{Semaphore, watch},
-    task::{LocalSet, spawn_blocking, spawn_local},
+    task::spawn_blocking,
     time::{Instant, sleep_until},
 };
 
@@ -15,6 +21,7 @@ use crate::{
     Args, Figures,
     api::Api,
     bot::{Brief, Outcome},
+    crew::Crew,
     figures::{Percentiles, Samples},
 };
 
@@ -22,17 +29,17 @@ use crate::{
 const ENTERING_MAX: usize = 16;
 /// Between the last entry and the window, for the worlds to settle.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Clients that share one UDP socket: its one driver task is then never the bottleneck.
-const CLIENTS_PER_SOCKET: u32 = 64;
+/// Clients that share one UDP socket: in the world each has its own, here its driver would be one more task to wake.
+const CLIENTS_PER_SOCKET: u32 = 16;
 
 /// Runs the bots, prints what they measured, and answers with failure where a bot failed or a mirror went astray.
-/// It brings its own single-threaded runtime: call it from outside one, or from a blocking thread.
+/// It brings its own runtime: call it from outside one, or from a blocking thread.
 ///
 /// # Errors
 /// Where the server cannot be reached, no session can be made, or not one bot came in.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
-    let figures = runtime.block_on(LocalSet::new().run_until(measure(args)))?;
+    let figures = runtime.block_on(measure(args))?;
     if args.json {
         println!("{}", serde_json::to_string(&figures)?);
     } else {
@@ -41,8 +48,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if figures.clients_failed == 0 && figures.desyncs == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Makes the sessions, runs the bots and removes the sessions, whatever happens between. To be polled within a
-/// [`LocalSet`].
+/// Makes the sessions, runs the bots and removes the sessions, whatever happens between.
 ///
 /// # Errors
 /// As [`run`].
@@ -81,7 +87,7 @@ async fn sessions(api: &Api, args: &Args) -> Result<(Vec<String>, bool)> {
         let places = args.clients.div_ceil(args.sessions) + 1;
         let mut made = Vec::new();
         for i in 0..args.sessions {
-            match api.create(&format!("bots {}", i + 1), args.scene.as_deref(), places) {
+            match api.create(&format!("bots {}", i + 1), args.scene.as_deref(), args.tick_rate, places) {
                 Ok(id) => made.push(id),
                 Err(error) => {
                     for id in &made {
@@ -99,29 +105,33 @@ async fn sessions(api: &Api, args: &Args) -> Result<(Vec<String>, bool)> {
 }
 
 async fn fill(api: &Api, args: &Args, sessions: &[String]) -> Result<Figures> {
-    let args = Rc::new(args.clone());
-    let samples = Rc::new(RefCell::new(Samples::new()?));
+    let args = Arc::new(args.clone());
+    let samples = Arc::new(Mutex::new(Samples::new()?));
     let (open_window, window) = watch::channel(None);
-    let mut connectors = Vec::new();
-    for _ in 0..args.clients.div_ceil(CLIENTS_PER_SOCKET) {
-        connectors.push(Connector::bind().context("opening a UDP socket")?);
+    let crew = Crew::start().context("starting threads")?;
+    let sockets = args.clients.div_ceil(CLIENTS_PER_SOCKET).max(crew.handles().len() as u32);
+    let mut places = Vec::new();
+    for handle in crew.handles().iter().cycle().take(sockets as usize) {
+        let _entered = handle.enter();
+        places.push((handle.clone(), Connector::bind().context("opening a UDP socket")?));
     }
     let bar = progress(u64::from(args.clients));
-    let doors = Rc::new(Semaphore::new(ENTERING_MAX));
+    let doors = Arc::new(Semaphore::new(ENTERING_MAX));
     let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
     let mut bots = Vec::new();
     for number in 0..args.clients {
+        let (thread, connector) = &places[number as usize % places.len()];
         let brief = Brief {
             number,
             session: sessions[number as usize % sessions.len()].clone(),
             args: args.clone(),
             api: api.clone(),
-            connector: connectors[number as usize % connectors.len()].clone(),
+            connector: connector.clone(),
             samples: samples.clone(),
             window: window.clone(),
         };
         let (doors, entered) = (doors.clone(), entered.clone());
-        bots.push(spawn_local(async move {
+        bots.push(thread.spawn(async move {
             let door = doors.acquire().await?;
             let client = brief.enter().await;
             drop(door);
@@ -160,7 +170,7 @@ async fn fill(api: &Api, args: &Args, sessions: &[String]) -> Result<Figures> {
     if outcomes.is_empty() {
         bail!("not one of {} bots came in and stayed", args.clients);
     }
-    Ok(sum(&args, &outcomes, &samples.borrow()))
+    Ok(sum(&args, &outcomes, &samples.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 async fn watch_clock(bar: &ProgressBar, start: Instant, seconds: u32) {
