@@ -4,6 +4,7 @@
 //! so nobody wins by sending less. [`scenario`] is seeded data that any engine can be fed with; [`report`] prints the
 //! table and writes the JSON.
 
+pub mod mirror;
 pub mod replication;
 pub mod report;
 pub mod scenario;

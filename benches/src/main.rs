@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{replication, report, scenes};
+use hd1_benches::{mirror, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -20,6 +20,8 @@ struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
+    /// What does a client pay to follow a world?
+    Mirror,
     /// What does it cost to show a world to many clients?
     Replication,
     /// What does one tick of each library scene cost, and the bytes of a client that watches?
@@ -29,6 +31,7 @@ enum Name {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rows = match args.name {
+        Name::Mirror => mirror::run(args.quick)?,
         Name::Replication => replication::run(args.quick)?,
         Name::Scenes => scenes::run(args.quick)?,
     };

@@ -132,7 +132,8 @@ fn watcher(replicator: &mut Replicator, clients: usize, schemas: &[ComponentSche
     Ok(mirror)
 }
 
-fn row(body: &Body) -> Row {
+/// A body's transform as it travels.
+pub(crate) fn row(body: &Body) -> Row {
     let mut row = Row::default();
     row.vec3(body.position, 0.001);
     row.quat(body.rotation);

@@ -1,0 +1,99 @@
+//! What does a client pay to follow a world?
+//!
+//! Decoding state and applying it to the mirror, for one client alone (its world stays in the cache) and for many that
+//! share a machine, as bots do: then what counts is the memory that an update touches. The opponent decodes the same
+//! bodies with rmp-serde and puts them into a hash map, without history and so without deltas.
+
+use std::{collections::HashMap, hint::black_box, time::Instant};
+
+use anyhow::ensure;
+use bytes::Bytes;
+use hd1_core::{NetId, Tick};
+use hd1_protocol::Mirror;
+use hd1_replication::{ClientKey, Outgoing, Replicator};
+
+use crate::{
+    replication::row,
+    report::{self, median},
+    scenario::Scenario,
+};
+
+const ENTITIES: usize = 1_000;
+const CASES: &[(&str, usize)] = &[("mirror_alone", 1), ("mirror_200", 200), ("mirror_800", 800)];
+
+type Pose = (u32, [f32; 3], [f32; 4]);
+
+/// Runs all cases.
+///
+/// # Errors
+/// Where a mirror differs from the server, or a frame is refused.
+pub fn run(quick: bool) -> anyhow::Result<Vec<report::Row>> {
+    let ticks = if quick { 40 } else { 200 };
+    let mut rows = Vec::new();
+    for (id, clients) in CASES {
+        let (ours, msgpack) = measure(*clients, ticks)?;
+        rows.push(report::Row::against(&format!("{id}_ns"), ours, "ns/update", "rmp-serde to a hash map", msgpack));
+    }
+    Ok(rows)
+}
+
+fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
+    let schemas = hd1_world::builtin_schemas();
+    let transform = schemas.iter().find(|s| s.name == "Transform").expect("the catalogue has transforms").id;
+    let mut scenario = Scenario::new(1, ENTITIES, 1_000);
+    let mut replicator = Replicator::new(schemas.clone());
+    let key = ClientKey(0);
+    replicator.tick(Tick(1), |tracked| {
+        for (i, body) in scenario.bodies.iter().enumerate() {
+            tracked.spawned(NetId(i as u32 + 1));
+            tracked.set(NetId(i as u32 + 1), transform, &row(body));
+        }
+    })?;
+    let snapshot = replicator.add_client(key)?;
+    let mut mirrors: Vec<Mirror> = (0..clients).map(|_| Mirror::new(schemas.clone())).collect();
+    for mirror in &mut mirrors {
+        snapshot.iter().try_for_each(|chunk| mirror.apply_snapshot_chunk(chunk).map(drop))?;
+    }
+    let mut maps: Vec<HashMap<u32, Pose>> = vec![HashMap::new(); clients];
+    let (mut ours, mut msgpack) = (Vec::new(), Vec::new());
+    for now in 2..2 + ticks {
+        let moved = scenario.step();
+        replicator.tick(Tick(now), |tracked| {
+            for &i in &moved {
+                tracked.set(NetId(i as u32 + 1), transform, &row(&scenario.bodies[i]));
+            }
+        })?;
+        replicator.ack(key, Tick(now - 1));
+        let mut out = Outgoing::default();
+        replicator.assemble(key, 0, &mut out);
+        let poses: Vec<Pose> =
+            moved.iter().map(|&i| (i as u32, scenario.bodies[i].position, scenario.bodies[i].rotation)).collect();
+        let packed = rmp_serde::to_vec(&poses)?;
+        let per_update = 1.0e9 / (clients * moved.len()) as f64;
+        ours.push(timed(&mut mirrors, |mirror| apply(mirror, &out.state))? * per_update);
+        let unpack = |map: &mut HashMap<u32, Pose>| {
+            let poses: Vec<Pose> = rmp_serde::from_slice(black_box(&packed))?;
+            map.extend(poses.into_iter().map(|pose| (pose.0, pose)));
+            Ok(())
+        };
+        msgpack.push(timed(&mut maps, unpack)? * per_update);
+    }
+    for mirror in &mirrors {
+        ensure!(mirror.hash_at(mirror.acked()) == replicator.tracked().sum(), "a mirror differs");
+    }
+    Ok((median(ours), median(msgpack)))
+}
+
+fn apply(mirror: &mut Mirror, frames: &[Bytes]) -> anyhow::Result<()> {
+    for frame in frames {
+        black_box(mirror.apply_state(black_box(frame))?);
+    }
+    Ok(())
+}
+
+/// Seconds for all of them.
+fn timed<T>(each: &mut [T], mut run: impl FnMut(&mut T) -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    each.iter_mut().try_for_each(&mut run)?;
+    Ok(start.elapsed().as_secs_f64())
+}
