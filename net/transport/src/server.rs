@@ -267,6 +267,77 @@ mod tests {
     use super::*;
     use crate::Trust;
 
+    /// A client of its own making, and the link that the server made of it.
+    async fn raw_client() -> (quinn::Connection, Link, QuicServer, quinn::Endpoint) {
+        let certificate = Certificate::self_signed(&["localhost".into()], 13).unwrap();
+        let trust = Trust::Pinned(vec![certificate.sha256()]);
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = QuicServer::bind(loopback, ServerOptions::new(certificate)).unwrap();
+        let client = quinn::Endpoint::client(loopback).unwrap();
+        let config = tls::client_config(&trust, ALPN).unwrap();
+        let connecting = client.connect_with(config, server.local_addr().unwrap(), "localhost").unwrap();
+        let (connection, link) = tokio::join!(connecting, server.accept());
+        (connection.unwrap(), link.unwrap(), server, client)
+    }
+
+    #[tokio::test]
+    async fn a_client_has_so_many_streams_and_no_more() {
+        let (client, _link, _server, _endpoint) = raw_client().await;
+        let mut streams = Vec::new();
+        for _ in 0..limits::STREAMS_MAX {
+            streams.push(client.open_uni().await.unwrap());
+        }
+        let one_more = tokio::time::timeout(Duration::from_millis(300), client.open_uni()).await;
+        assert!(one_more.is_err(), "stream {} was let in", limits::STREAMS_MAX + 1);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_stops_at_the_window() {
+        let (client, _link, _server, _endpoint) = raw_client().await;
+        let mut written = 0;
+        let flood = async {
+            // No stream of a client's but the control stream is ever read.
+            for _ in 0..limits::STREAMS_MAX {
+                let mut stream = client.open_uni().await.unwrap();
+                let one = async {
+                    loop {
+                        written += stream.write(&[7; 4096]).await.unwrap();
+                    }
+                };
+                let _: Result<(), _> = tokio::time::timeout(Duration::from_millis(100), one).await;
+                std::mem::forget(stream);
+            }
+        };
+        flood.await;
+        assert!(written > 0 && written <= limits::SERVER_RECEIVE_WINDOW_BYTES as usize, "{written} bytes taken in");
+    }
+
+    #[tokio::test]
+    async fn datagrams_that_nobody_reads_are_dropped_and_the_link_lives() {
+        let (client, mut link, _server, _endpoint) = raw_client().await;
+        let sent = 2 * limits::DATAGRAM_RECEIVE_BYTES / 1_000;
+        for number in 0..sent as u32 {
+            let mut datagram = vec![0; 1_000];
+            datagram[..4].copy_from_slice(&number.to_le_bytes());
+            client.send_datagram_wait(datagram.into()).await.unwrap();
+        }
+        // The control stream is the link's first; without it the link waits for one.
+        let (mut control, _reader) = client.open_bi().await.unwrap();
+        control.write_all(&[1, 0x01]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (mut got, mut newest) = (0, 0);
+        while let Ok(Ok(event)) = tokio::time::timeout(Duration::from_millis(300), link.next()).await {
+            if let crate::LinkEvent::Packet(packet) = event
+                && packet.frame.len() == 1_000
+            {
+                got += 1;
+                newest = newest.max(u32::from_le_bytes(packet.frame[..4].try_into().unwrap()));
+            }
+        }
+        assert!(got > 0 && got * 1_000 <= limits::DATAGRAM_RECEIVE_BYTES, "{got} of {sent} were kept");
+        assert_eq!(newest as usize, sent - 1, "the newest are kept");
+    }
+
     #[tokio::test]
     async fn a_browser_that_never_asks_is_let_go() {
         let certificate = Certificate::self_signed(&["localhost".into()], 13).unwrap();
