@@ -1,5 +1,7 @@
 //! A client: one connection after another to the same session, seen as one.
 
+mod words;
+
 use std::{
     collections::VecDeque,
     future::{pending, poll_fn},
@@ -8,89 +10,22 @@ use std::{
     time::Duration,
 };
 
-use hd1_core::{ClientType, NetId};
+use hd1_core::NetId;
 use hd1_protocol::{
     CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet,
-    message::{Hello, OpError, Welcome},
+    message::{Hello, Welcome},
     mirror::{Mirror, SampledTransform},
 };
 use hd1_session::{ClientConfig, ClientConnection, Closing, ServerClock, ServerEvent, Transmit};
-use hd1_transport::{Conditions, ConnectError, Connector, Link, LinkEnd, LinkEvent};
+use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+pub use words::{ClientError, ClientOptions, Event};
+
 use crate::{
-    Endpoint, limits,
+    limits,
     stats::{Arrivals, ClientStats},
 };
-
-/// How a client enters.
-#[derive(Clone, Debug)]
-pub struct ClientOptions {
-    /// Where.
-    pub endpoint: Endpoint,
-    /// By which right; good once and for a minute.
-    pub ticket: String,
-    /// What kind of program it says it is.
-    pub client_type: ClientType,
-    /// Ticks of history kept for [`Client::sample`]; 0 where nothing is drawn.
-    pub keep_ticks: u64,
-    /// Does the mirror collect changes for [`Mirror::take_changes`]?
-    pub record_changes: bool,
-    /// A simulated network in front of the real one.
-    pub conditions: Option<Conditions>,
-    /// Does it come back by itself after a lost connection?
-    pub reconnect: bool,
-}
-
-impl ClientOptions {
-    /// A desktop client that draws and comes back.
-    #[must_use]
-    pub fn new(endpoint: Endpoint, ticket: impl Into<String>) -> Self {
-        ClientOptions {
-            endpoint,
-            ticket: ticket.into(),
-            client_type: ClientType::Desktop,
-            keep_ticks: limits::KEEP_TICKS,
-            record_changes: false,
-            conditions: None,
-            reconnect: true,
-        }
-    }
-}
-
-/// Why a client is not, or no longer, in its session.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No link came to be.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The session was closed to it.
-    #[error(transparent)]
-    Closed(#[from] Closing),
-    /// Too much waits already, or nothing can be asked for at this moment.
-    #[error("operation not sent: the client is not connected, or too many await their result")]
-    NotSent,
-    /// No result came.
-    #[error("no result of the operation within {} s", limits::OP_TIMEOUT.as_secs())]
-    NoResult,
-    /// The server refused the operation.
-    #[error("operation refused: {0}")]
-    Refused(#[from] OpError),
-}
-
-/// What [`Client::next`] tells.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// From the server; a `Closed` among them is not the end where the client comes back.
-    Server(ServerEvent),
-    /// The connection is gone; an attempt to come back begins after a wait.
-    Reconnecting {
-        /// Counted from 1.
-        attempt: u32,
-        /// The wait.
-        wait: Duration,
-    },
-}
 
 type Dialing = Pin<Box<dyn Future<Output = Result<Link, ConnectError>> + Send>>;
 

@@ -3,78 +3,27 @@
 //! The same code runs in native clients, bots and, as wasm32, in browsers. It speaks the binary encoding; the JSON one
 //! is for programs that want no decoder at all. Times are microseconds of one clock that never runs back.
 
+mod event;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use hd1_core::{PlayerId, Tick};
+use hd1_core::Tick;
 use hd1_protocol::{
     ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Room,
     ServerMessage, decode_message, encode_message,
     limits::FRAME_OUT_BYTES_MAX,
-    message::{Hello, OpError, Participant, Welcome},
+    message::{Hello, OpError, Welcome},
     mirror::{Mirror, StateOutcome},
 };
-use hd1_schema::{ComponentSchema, catalogue_hash};
+use hd1_schema::catalogue_hash;
+
+pub use event::{ClientConfig, ServerEvent};
 
 use crate::{Closing, ServerClock, Transmit, limits, newest};
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
 const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// What a client brings to a connection.
-#[derive(Clone, Debug)]
-pub struct ClientConfig {
-    /// The first message; its catalogue hash is filled in from `known`.
-    pub hello: Hello,
-    /// The schemas of an earlier connection to the same session, so that they need not be sent again.
-    pub known: Option<Vec<ComponentSchema>>,
-    /// Ticks of history kept for drawing between ticks; 0 where nothing is drawn.
-    pub keep_ticks: u64,
-    /// Does the mirror collect changes for [`Mirror::take_changes`]?
-    pub record_changes: bool,
-}
-
-/// What a client program is told. The world itself is read from the [`Mirror`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum ServerEvent {
-    /// The server let the client in.
-    Welcome(Box<Welcome>),
-    /// The join snapshot is whole: the mirror can be read.
-    Ready {
-        /// The tick it shows.
-        tick: Tick,
-    },
-    /// The first fragment of a tick newer than all before came.
-    Tick(Tick),
-    /// A tick's state is whole.
-    Complete(Tick),
-    /// How an operation went.
-    OpResult {
-        /// The operation's id.
-        id: u32,
-        /// The entity made or changed, or why nothing was.
-        result: Result<Option<hd1_core::NetId>, OpError>,
-    },
-    /// A line of chat.
-    Chat {
-        /// When.
-        tick: Tick,
-        /// Who; 0 is the server.
-        player: PlayerId,
-        /// Their name.
-        name: String,
-        /// What.
-        text: String,
-    },
-    /// Someone is here now.
-    Joined(Participant),
-    /// Someone left.
-    Left(PlayerId),
-    /// A component was registered after the welcome; the mirror knows it already.
-    Registered(ComponentSchema),
-    /// The connection is over.
-    Closed(Closing),
-}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {

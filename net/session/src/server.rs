@@ -3,69 +3,27 @@
 //! It knows no socket, world or database: whoever owns them feeds packets and time in, acts on [`ClientEvent`]s, hands
 //! in frames to send and moves [`Transmit`]s to the link. Times are microseconds of one clock that never runs back.
 
+mod event;
 mod gate;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use hd1_core::{ClientType, Tick};
+use hd1_core::Tick;
 use hd1_protocol::{
-    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, MessageError, Operation,
-    PROTOCOL_VERSION, Packet, Room, ServerMessage, decode_message, encode_message,
+    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
+    Packet, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
     packet::Channel,
 };
 use hd1_schema::{CatalogueHash, ComponentSchema};
 
+pub use event::{ClientEvent, Credential, ServerConnectionStats};
 pub use gate::Rates;
 
 use crate::{Closing, Transmit, json::JsonView, limits, outgoing::Outgoing};
 use gate::Gate;
-
-/// What a client wants, after every check that needs no world.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClientEvent {
-    /// It said hello: admit it with [`ServerConnection::accept`] or refuse it with [`ServerConnection::close`].
-    Hello {
-        /// By what right it comes.
-        credential: Credential,
-        /// What kind of program it is.
-        client: ClientType,
-    },
-    /// It asks for a change; answer with [`ServerMessage::OpResult`].
-    Op {
-        /// The operation's id.
-        id: u32,
-        /// The change.
-        op: Operation,
-    },
-    /// Its newest intent; later than any before it, within its ranges.
-    Input(InputSample),
-    /// It has this tick whole; later than any before it, and one that was sent.
-    Acked(Tick),
-    /// It said goodbye; the connection is closing.
-    Bye,
-}
-
-/// By what right a client comes.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// A ticket from `/join`.
-    Ticket(String),
-    /// The token of its last welcome.
-    Resume(String),
-}
-
-impl std::fmt::Debug for Credential {
-    /// Without the secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Credential::Ticket(_) => "Ticket(…)",
-            Credential::Resume(_) => "Resume(…)",
-        })
-    }
-}
 
 #[derive(Debug)]
 enum Phase {
@@ -79,21 +37,6 @@ enum Phase {
     Closing,
     /// Nothing more happens.
     Closed,
-}
-
-/// Counters of one connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServerConnectionStats {
-    /// Bytes of frames received.
-    pub bytes_in: u64,
-    /// Bytes of frames handed to the link.
-    pub bytes_out: u64,
-    /// Frames refused for their rate.
-    pub rate_limited: u64,
-    /// Ticks that newer ones replaced before they left.
-    pub states_dropped: u64,
-    /// Bytes waiting on the reliable ways.
-    pub reliable_bytes: usize,
 }
 
 /// See the module's words.

@@ -7,8 +7,12 @@ use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Delivery, Row};
 use smallvec::SmallVec;
 
+mod view;
+
+pub use view::{Entity, Held, HeldValue, History};
+
 use crate::{
-    column::{Column, RowId, Value},
+    column::{Column, RowId},
     hash,
     shapes::Shapes,
     wire::DecodeError,
@@ -55,97 +59,6 @@ struct StateColumn {
 /// A place in the index from which the next id is looked for: ids that ascend are found in a step or two.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor(usize);
-
-/// One entity as shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Entity<'a> {
-    table: &'a Table,
-    slot: u32,
-}
-
-/// One component of an entity.
-#[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
-    /// Which.
-    pub id: ComponentId,
-    /// What is known of it.
-    pub value: HeldValue<'a>,
-}
-
-/// A component's value by the way it travels.
-#[derive(Clone, Copy, Debug)]
-pub enum HeldValue<'a> {
-    /// Values by tick.
-    State(History<'a>),
-    /// The value.
-    Reliable(&'a Row),
-}
-
-/// The recent values of one state component of one entity.
-#[derive(Clone, Copy, Debug)]
-pub struct History<'a> {
-    column: &'a Column,
-    row: RowId,
-}
-
-impl<'a> History<'a> {
-    /// The newest value.
-    #[must_use]
-    pub fn latest(self) -> Value<'a> {
-        self.column.latest(self.row)
-    }
-
-    /// As [`Column::at`].
-    #[must_use]
-    pub fn at(self, tick: Tick) -> Option<Value<'a>> {
-        self.column.at(self.row, tick)
-    }
-
-    /// As [`Column::around`].
-    #[must_use]
-    pub fn around(self, moment: f64) -> (Value<'a>, Value<'a>, f32) {
-        self.column.around(self.row, moment)
-    }
-}
-
-impl Held<'_> {
-    /// The newest value.
-    #[must_use]
-    pub fn row(&self) -> Row {
-        match self.value {
-            HeldValue::State(history) => Row { lanes: history.latest().lanes.into(), bytes: Vec::new() },
-            HeldValue::Reliable(row) => row.clone(),
-        }
-    }
-}
-
-impl<'a> Entity<'a> {
-    /// Its name on the wire.
-    #[must_use]
-    pub fn id(self) -> NetId {
-        self.table.slots[self.slot as usize].id
-    }
-
-    /// Its place in the table, which stays the same while it is there: see [`Table::at_slot`].
-    #[must_use]
-    pub fn slot(self) -> u32 {
-        self.slot
-    }
-
-    /// By ascending id.
-    pub fn components(self) -> impl Iterator<Item = Held<'a>> {
-        let slot = &self.table.slots[self.slot as usize];
-        slot.components.iter().map(move |(id, place)| self.table.held(*id, place))
-    }
-
-    /// One component.
-    #[must_use]
-    pub fn held(self, id: ComponentId) -> Option<Held<'a>> {
-        let components = &self.table.slots[self.slot as usize].components;
-        let (id, place) = components.iter().find(|(other, _)| *other == id)?;
-        Some(self.table.held(*id, place))
-    }
-}
 
 impl Table {
     /// How many entities there are.
@@ -339,16 +252,6 @@ impl Table {
         Some((&column.values, column.row(slot)?))
     }
 
-    fn held<'a>(&'a self, id: ComponentId, place: &'a Place) -> Held<'a> {
-        let value = match place {
-            Place::State { column, row } => {
-                HeldValue::State(History { column: &self.columns[usize::from(*column)].values, row: *row })
-            }
-            Place::Reliable(row) => HeldValue::Reliable(row),
-        };
-        Held { id, value }
-    }
-
     /// Where an id is in the index, or would be. New ids are mostly the greatest.
     fn position(&self, id: NetId) -> Result<usize, usize> {
         match self.index.last() {
@@ -440,40 +343,4 @@ impl StateColumn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(ids: &[u32]) -> Table {
-        let mut table = Table::default();
-        for id in ids {
-            table.spawn(NetId(*id)).unwrap();
-        }
-        table
-    }
-
-    #[test]
-    fn every_id_is_found_from_every_cursor() {
-        let table = table(&[9, 2, 40, 3, 17, 5, 100, 41, 7]);
-        for start in 0..12 {
-            for id in 0..110 {
-                let there = table.get(NetId(id)).map(|entity| entity.slot());
-                assert_eq!(table.seek(&mut Cursor(start), NetId(id)), there, "{id} from {start}");
-            }
-        }
-        let ids: Vec<u32> = table.entities().map(|entity| entity.id().0).collect();
-        assert_eq!(ids, [2, 3, 5, 7, 9, 17, 40, 41, 100]);
-    }
-
-    #[test]
-    fn slots_stay_while_others_come_and_go() {
-        let mut table = table(&[1, 2, 3]);
-        let slot = table.get(NetId(3)).unwrap().slot();
-        table.despawn(NetId(1), |_, _| ()).unwrap();
-        assert!(table.at_slot(0).is_none());
-        table.spawn(NetId(8)).unwrap();
-        assert_eq!(table.at_slot(slot).unwrap().id(), NetId(3));
-        assert_eq!(table.at_slot(0).unwrap().id(), NetId(8), "a free slot is used again");
-        assert_eq!(table.despawn(NetId(1), |_, _| ()), Err(DecodeError::UnknownEntity(1)));
-        assert!(table.spawn(NetId(8)).is_err() && table.spawn(NetId::NONE).is_err());
-    }
-}
+mod tests;
