@@ -15,7 +15,7 @@ pub struct ClientConfig {
     pub known: Option<Vec<ComponentSchema>>,
     /// Ticks of history kept for drawing between ticks; 0 where nothing is drawn.
     pub keep_ticks: u64,
-    /// Does the mirror collect changes for [`Mirror::take_changes`]?
+    /// Does the mirror collect changes for [`Mirror::take_changes`](hd1_protocol::Mirror::take_changes)?
     pub record_changes: bool,
 }
 
