@@ -146,6 +146,12 @@ impl Column {
         }
     }
 
+    /// Numbers of a value.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
     /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
     pub fn add(&mut self, tick: Tick, lanes: &[i32]) -> RowId {
         if self.times.is_empty() {

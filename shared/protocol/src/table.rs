@@ -163,7 +163,7 @@ impl Table {
     /// Sets a component as structure does: a state component begins anew with this value at `tick`.
     ///
     /// # Errors
-    /// `UnknownEntity`, `UnknownComponent`, or `Inconsistent` for one that is never sent.
+    /// `UnknownEntity`, `UnknownComponent`, or `Inconsistent` for one that is never sent or does not fit its shape.
     pub fn set(
         &mut self,
         id: NetId,
@@ -180,6 +180,10 @@ impl Table {
                 return Err(DecodeError::Inconsistent("a row that does not fill its shape"));
             }
             Delivery::State | Delivery::Reliable => {}
+        }
+        let known = self.column(component).map(|column| self.columns[usize::from(column)].values.lanes());
+        if known.is_some_and(|lanes| lanes != row.lanes.len()) {
+            return Err(DecodeError::Inconsistent("a component changed its shape"));
         }
         let components = &mut self.slots[slot as usize].components;
         match components.binary_search_by_key(&component, |(other, _)| *other) {
