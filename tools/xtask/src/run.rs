@@ -20,8 +20,8 @@ pub fn run(release: bool, serve: &[String]) -> Result<()> {
     Err(error).with_context(|| format!("cannot start {}", binary.display()))
 }
 
-/// The arguments that build the binary. The whole workspace is selected, so that features are resolved as they are for
-/// `cargo test --workspace`, and no dependency is compiled twice.
+/// The arguments that build the binary. The whole workspace is selected, so that features are resolved alike whoever
+/// asks; what tests alone switch on is still compiled beside it.
 pub fn build_hd1(release: bool) -> Vec<&'static str> {
     let mut arguments = vec!["build", "--workspace", "--bin", "hd1"];
     if release {
