@@ -40,22 +40,30 @@ test('leaving ends the membership and shows the list', async () => {
   await Promise.all([stays.context().close(), leaves.context().close()]);
 });
 
-test('being sent away is said, and one may ask again', async () => {
-  const session = await openSession('kicking');
-  const page = await join(browser, session);
-  let here;
-  // The page may know that it is in a moment before that is recorded.
-  for (let tries = 0; !here && tries < 200; tries += 1) {
-    const { participants } = await api('GET', `/api/sessions/${session}/participants`);
-    here = participants.find(({ state }) => state === 'connected');
-  }
-  await api('POST', `/api/sessions/${session}/kick`, { participant_id: here.id, reason: 'time to go home' });
-  const cover = page.getByTestId('connection-cover');
-  await cover.getByText('You were removed from the session').waitFor();
-  await cover.getByRole('button', { name: 'Join again' }).click();
-  await connected(page);
-  await page.context().close();
-});
+// A busy page hears what the server said last only when its thread is free again.
+for (const [how, busyMs] of [['', 0], [' to a page that is busy', 1_000]]) {
+  test(`being sent away is said${how}, and one may ask again`, async () => {
+    const session = await openSession(`kicking${how}`);
+    const page = await join(browser, session);
+    let here;
+    // The page may know that it is in a moment before that is recorded.
+    for (let tries = 0; !here && tries < 200; tries += 1) {
+      const { participants } = await api('GET', `/api/sessions/${session}/participants`);
+      here = participants.find(({ state }) => state === 'connected');
+    }
+    await page.evaluate((ms) => {
+      setTimeout(() => {
+        for (const until = performance.now() + ms; performance.now() < until; );
+      });
+    }, busyMs);
+    await api('POST', `/api/sessions/${session}/kick`, { participant_id: here.id, reason: 'time to go home' });
+    const cover = page.getByTestId('connection-cover');
+    await cover.getByText('You were removed from the session').waitFor();
+    await cover.getByRole('button', { name: 'Join again' }).click();
+    await connected(page);
+    await page.context().close();
+  });
+}
 
 test('the page outlives the server', async () => {
   const data = await mkdtemp(path(tmpdir(), 'hd1-browser-'));

@@ -49,7 +49,9 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 pub const WEBSOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that a WebSocket may hold unwritten: one largest frame and what was gathered.
 pub const WEBSOCKET_WRITE_MAX_BYTES: usize = hd1_protocol::limits::FRAME_OUT_BYTES_MAX + 128 * 1024;
-/// For the last frames and the close code to leave.
-pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// For the last frames and the close code to be read.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// For the last frames alone, so that there is time left for the code.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Packets on their way in one direction of a simulated network.
 pub const LOSSY_QUEUE_MAX: usize = 65_536;

@@ -209,7 +209,7 @@ impl Link {
         polled.map_ok(LinkEvent::Packet)
     }
 
-    /// Ends the link with a code and a reason (at most 123 bytes), after what is queued has left, or half a second.
+    /// Ends the link with a code and a reason (at most 123 bytes), after what is queued was read, or two seconds.
     pub async fn close(mut self, code: CloseCode, reason: &str) {
         if let Some(impair) = &mut self.impair {
             while let Some(packet) = impair.pop_out_early() {

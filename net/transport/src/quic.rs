@@ -238,6 +238,11 @@ impl QuicLink {
                 }
                 // One for another session of the same connection: none of ours.
                 Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => {}
+                // What the peer said before it went is heard first.
+                Err(_) if !self.control_ended && self.control.is_some() => match self.poll_streams(cx) {
+                    Poll::Ready(packet) => return Poll::Ready(packet),
+                    Poll::Pending => return Poll::Ready(Err(self.end())),
+                },
                 Err(_) => return Poll::Ready(Err(self.end())),
             }
         }
@@ -281,6 +286,11 @@ impl QuicLink {
         }
     }
 
+    /// Ends the session once the last words were read, not merely delivered.
+    ///
+    /// An acknowledged byte may still lie in the peer's buffers, and a peer that learns of the end first throws it away;
+    /// browsers do. So each end says its last, finishes its control stream and reads on: the server hangs up when the
+    /// client's stream has ended too, the client waits for that. Whoever does not play along gets the code alone.
     pub(crate) async fn close(&mut self, code: CloseCode, reason: &str) {
         let said = async {
             std::future::poll_fn(|cx| {
@@ -290,15 +300,18 @@ impl QuicLink {
                 if over { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
-            // QUIC throws away what a closing connection has not delivered: the last words are waited for.
-            if let Some((stream, _)) = &mut self.control
-                && stream.finish().is_ok()
-            {
-                let _ = stream.stopped().await;
+            if let Some((stream, _)) = &mut self.control {
+                let _ = stream.finish();
             }
+            std::future::poll_fn(|cx| {
+                while let Poll::Ready(Ok(_)) = self.poll_next(cx) {}
+                let heard = self.side == Side::Server && self.control_ended;
+                let over = heard || self.control.is_none() || self.session.0.close_reason().is_some();
+                if over { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
         };
-        // A client that reads nothing still gets the code, which needs no stream.
-        let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT / 2, said).await;
+        let _ = tokio::time::timeout(limits::LAST_WORDS_TIMEOUT, said).await;
         self.session.0.close(u32::from(u16::from(code)), reason.as_bytes());
     }
 

@@ -134,7 +134,7 @@ impl WebSocketLink {
     pub(crate) async fn close(&mut self, code: CloseCode, reason: &str) {
         let written = std::future::poll_fn(|cx| self.poll_writes(cx));
         // Whoever reads nothing gets no close frame either; the socket's end is all there is left to say.
-        let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT / 2, written).await;
+        let _ = tokio::time::timeout(limits::LAST_WORDS_TIMEOUT, written).await;
         let frame = CloseFrame { code: WireCode::from(u16::from(code)), reason: reason.into() };
         if self.socket.close(Some(frame)).await.is_ok() {
             // Until the other end's answer: dropping the socket with bytes unread would reset it and lose the code.
