@@ -286,11 +286,11 @@ impl QuicLink {
         }
     }
 
-    /// Ends the session once the last words were read, not merely delivered.
+    /// Ends the session once the last words have arrived, and where they could still be lost then, were read.
     ///
-    /// An acknowledged byte may still lie in the peer's buffers, and a peer that learns of the end first throws it away;
-    /// browsers do. So each end says its last, finishes its control stream and reads on: the server hangs up when the
-    /// client's stream has ended too, the client waits for that. Whoever does not play along gets the code alone.
+    /// An acknowledged byte may lie in the peer's buffers, and a browser that learns of the end first throws it away.
+    /// So after its last words the server waits until the client's own control stream has ended: a client ends it when
+    /// it has read them. Whoever does not play along gets the code alone.
     pub(crate) async fn close(&mut self, code: CloseCode, reason: &str) {
         let said = async {
             std::future::poll_fn(|cx| {
@@ -300,19 +300,26 @@ impl QuicLink {
                 if over { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
-            if let Some((stream, _)) = &mut self.control {
-                let _ = stream.finish();
+            let finished = self.control.as_mut().is_some_and(|(stream, _)| stream.finish().is_ok());
+            if finished && self.side == Side::Server && self.kind() == TransportKind::WebTransport {
+                self.hung_up().await;
+            } else if finished && let Some((stream, _)) = &mut self.control {
+                // Raw QUIC reads on after the end; what a closing connection has not delivered it throws away.
+                let _ = stream.stopped().await;
             }
-            std::future::poll_fn(|cx| {
-                while let Poll::Ready(Ok(_)) = self.poll_next(cx) {}
-                let heard = self.side == Side::Server && self.control_ended;
-                let over = heard || self.control.is_none() || self.session.0.close_reason().is_some();
-                if over { Poll::Ready(()) } else { Poll::Pending }
-            })
-            .await;
         };
         let _ = tokio::time::timeout(limits::LAST_WORDS_TIMEOUT, said).await;
         self.session.0.close(u32::from(u16::from(code)), reason.as_bytes());
+    }
+
+    /// The peer has ended its control stream, or the session.
+    async fn hung_up(&mut self) {
+        std::future::poll_fn(|cx| {
+            while let Poll::Ready(Ok(_)) = self.poll_next(cx) {}
+            let over = self.control_ended || self.session.0.close_reason().is_some();
+            if over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// A violation found in a stream, or else why the session is over.
