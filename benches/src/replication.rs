@@ -9,9 +9,12 @@ use std::{hint::black_box, time::Instant};
 
 use anyhow::ensure;
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{Mirror, state::StateHeader, state::StateWriter};
+use hd1_protocol::{
+    Mirror,
+    state::{Base, StateHeader, StateWriter},
+};
 use hd1_replication::{ClientKey, Outgoing, Replicator};
-use hd1_schema::{ComponentId, ComponentSchema, Row};
+use hd1_schema::{ComponentSchema, Row};
 
 use crate::{
     report::{self, median},
@@ -103,9 +106,10 @@ fn measure(case: &Case, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
         for frame in &out.state {
             mirror.apply_state(frame)?;
         }
-        let base = Tick((now - 1).saturating_sub(ACK_LAG_TICKS).max(1));
-        per_client.push(encode_for_each(&replicator, case.clients, base));
-        updates += changed_count(&replicator, base);
+        let behind = |ticks: u64| Tick((now - 1).saturating_sub(ticks).max(1));
+        let base = Base { tick: behind(ACK_LAG_TICKS), before: behind(2 * ACK_LAG_TICKS + 1), whole: false };
+        per_client.push(encode_for_each(&mut replicator, case.clients, base));
+        updates += moved.len();
         msgpack.push(msgpack_for_each(&scenario, &moved, case.clients));
     }
     ensure!(mirror.hash_at(mirror.acked()) == replicator.tracked().sum(), "{}: the mirror differs", case.id);
@@ -143,30 +147,15 @@ pub(crate) fn row(body: &Body) -> Row {
 }
 
 /// The same codec without sharing: each client's state encoded by itself.
-fn encode_for_each(replicator: &Replicator, clients: usize, base: Tick) -> f64 {
+fn encode_for_each(replicator: &mut Replicator, clients: usize, base: Base) -> f64 {
     let start = Instant::now();
     for _ in 0..clients {
         let mut writer = StateWriter::default();
-        let each = |entity, id: ComponentId, old: Option<&[i32]>, new: &[i32]| writer.push(entity, id, old, new);
-        replicator.tracked().changed_since(base, each);
-        let header = StateHeader {
-            input_ack: 0,
-            tick: replicator.tracked().tick(),
-            base,
-            structure_seq: 1,
-            index: 0,
-            count: 0,
-            hash: None,
-        };
+        replicator.write_since(base, &mut writer);
+        let header = StateHeader::new(replicator.tracked().tick(), base, 1);
         black_box(writer.finish(header));
     }
     start.elapsed().as_secs_f64() * 1.0e6
-}
-
-fn changed_count(replicator: &Replicator, base: Tick) -> usize {
-    let mut count = 0;
-    replicator.tracked().changed_since(base, |_, _, _, _| count += 1);
-    count
 }
 
 /// What a server without a codec does: full values of what moved this tick, serialised for each client.

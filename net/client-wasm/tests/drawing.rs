@@ -5,8 +5,9 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
     shapes::Shapes,
-    state::{self, StateHeader, StateWriter},
-    structure::{StructureOp, encode_batch, encode_snapshot},
+    snapshot,
+    state::{self, Base, StateHeader, StateWriter},
+    structure::{StructureOp, encode_batch},
 };
 use hd1_schema::{ComponentId, Row};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ impl Scene {
         let mirror = Mirror::new(hd1_world::builtin_schemas()).keeping_ticks(16);
         let mut scene = Scene { shapes, mirror, seq: 0 };
         let spawns: Vec<_> = entities.iter().map(|(id, components)| scene.spawn(*id, components)).collect();
-        for chunk in encode_snapshot(&scene.shapes, Tick(10), 0, &spawns).unwrap() {
+        for chunk in snapshot::encode(&scene.shapes, Tick(10), 0, &spawns).unwrap() {
             scene.mirror.apply_snapshot_chunk(&chunk).unwrap();
         }
         scene
@@ -53,19 +54,13 @@ impl Scene {
     /// Moves an entity, or with `None` says that nothing moved.
     fn tick(&mut self, tick: u64, moved: Option<(u32, [f32; 3])>) {
         let mut writer = StateWriter::default();
+        let base = Base::whole(self.mirror.acked());
         if let Some((id, position)) = moved {
             let (component, row) = self.row("Transform", &json!({ "position": position }));
-            writer.push(NetId(id), component, None, &row.lanes);
+            writer.section(component, self.shapes.shape(component).unwrap());
+            writer.row(NetId(id), None, None, base.onward_to(Tick(tick)), &row.lanes);
         }
-        let header = StateHeader {
-            input_ack: 0,
-            tick: Tick(tick),
-            base: self.mirror.acked(),
-            structure_seq: self.seq,
-            index: 0,
-            count: 1,
-            hash: None,
-        };
+        let header = StateHeader::new(Tick(tick), base, self.seq);
         for body in writer.finish(header) {
             self.mirror.apply_state(&state::frame(0, &body)).unwrap();
         }

@@ -13,8 +13,8 @@ use hd1_protocol::{
     CloseCode, InputSample, Operation, ServerMessage,
     message::{OpError, OpErrorCode, Welcome},
     shapes::Shapes,
-    state::{self, StateHeader, StateWriter},
-    structure,
+    snapshot,
+    state::{self, Base, StateHeader, StateWriter},
 };
 use hd1_schema::catalogue_hash;
 use hd1_session::{ClientEvent, Credential, Rates, ServerConnection, Transmit};
@@ -56,7 +56,7 @@ async fn serve(mut link: Link, seen: Seen) {
                 }
                 ClientEvent::Hello { .. } => {
                     server.accept(now(), welcome(), &[]);
-                    let snapshot = structure::encode_snapshot(&Shapes::default(), tick, 0, &[]).unwrap();
+                    let snapshot = snapshot::encode(&Shapes::default(), tick, 0, &[]).unwrap();
                     server.send_snapshot(now(), tick, snapshot.into_iter().map(Bytes::from));
                     live = true;
                 }
@@ -90,8 +90,7 @@ async fn serve(mut link: Link, seen: Seen) {
             },
             () = sleep_until(next_tick) => {
                 tick = tick.next();
-                let header =
-                    StateHeader { input_ack: 0, tick, base, structure_seq: 0, index: 0, count: 0, hash: Some(0) };
+                let header = StateHeader::new(tick, Base::alone(base), 0).with_hash(0);
                 let bodies = StateWriter::default().finish(header);
                 if live {
                     server.send_state(now(), tick, bodies.iter().map(|body| state::frame(input, body).into()));

@@ -8,6 +8,7 @@
 
 pub mod capture;
 pub mod limits;
+pub mod logged;
 pub mod replicator;
 pub mod tracked;
 

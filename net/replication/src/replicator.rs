@@ -1,22 +1,22 @@
 //! From a tick's changes to every client's frames.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    DecodeError,
-    state::{self, StateHeader, StateWriter},
+    DecodeError, snapshot,
+    state::{self, Base, StateHeader, StateWriter},
     structure,
 };
 use hd1_schema::ComponentSchema;
 
 use crate::{
     Tracked,
-    limits::{BATCH_OPS_MAX, HASH_EVERY_TICKS},
+    limits::{ACKS_KEPT, BATCH_OPS_MAX, HASH_EVERY_TICKS, HISTORY_TICKS},
 };
 
 /// A client's name inside one world's replication; given by the caller, never reused while it is there.
@@ -52,9 +52,48 @@ struct Bodies {
 struct Client {
     /// The tick of its join snapshot.
     joined: Tick,
-    /// The newest tick it has complete. Its snapshot's from the start: that comes whole, and a client holds back what
+    /// What it is sent state against. Its snapshot from the start: that comes whole, and a client holds back what
     /// overtakes it. Waiting for the first acknowledgement instead would wait for ever where that is lost.
-    acked: Tick,
+    base: Base,
+    /// The newest ticks that it has complete, oldest first; the last is its base's.
+    acked: VecDeque<Tick>,
+}
+
+impl Client {
+    fn new(joined: Tick) -> Self {
+        Client { joined, base: Base::alone(joined), acked: VecDeque::from([joined]) }
+    }
+
+    /// It has `acked` complete, and the world is at `newest`.
+    ///
+    /// How things go on is told from the base and from a tick as long before it as the base is behind: from a shorter
+    /// way the rounding of both would be blown up, on a longer one they would have turned. It never goes back, since
+    /// a client forgets what is older.
+    fn ack(&mut self, acked: Tick, newest: Tick) {
+        if acked <= self.base.tick {
+            return;
+        }
+        let ahead = newest.since(acked) + 1;
+        let far_enough = |tick: &&Tick| acked.since(**tick) >= ahead;
+        let before = self.acked.iter().rev().find(far_enough).or(self.acked.front()).copied();
+        let before = before.unwrap_or(acked).max(self.base.before);
+        self.base = Base { tick: acked, before, whole: false };
+        if self.acked.len() == ACKS_KEPT {
+            self.acked.pop_front();
+        }
+        self.acked.push_back(acked);
+    }
+
+    /// What it is sent `tick` against, given what is remembered.
+    fn base_for(&mut self, tick: Tick) -> Base {
+        let remembered = tick.0.saturating_sub(HISTORY_TICKS);
+        if self.base.tick.0 < remembered {
+            self.base = Base::whole(self.base.tick);
+        } else if self.base.before.0 < remembered {
+            self.base = Base::alone(self.base.tick);
+        }
+        self.base
+    }
 }
 
 /// One world's replication.
@@ -66,7 +105,7 @@ pub struct Replicator {
     /// This tick's structure batches.
     batches: Vec<Bytes>,
     /// This tick's state bodies by base.
-    bodies: HashMap<Tick, Arc<Bodies>>,
+    bodies: HashMap<Base, Arc<Bodies>>,
     /// The newest tick's snapshot, for those who join together.
     snapshot: Option<(Tick, Arc<[Bytes]>)>,
 }
@@ -112,8 +151,8 @@ impl Replicator {
     /// # Errors
     /// `UnknownComponent` where a change names a component never registered.
     pub fn tick(&mut self, tick: Tick, feed: impl FnOnce(&mut Tracked)) -> Result<(), DecodeError> {
-        let oldest = self.clients.values().map(|c| c.acked).min().unwrap_or(tick);
-        self.tracked.begin(tick, oldest);
+        let oldest = self.clients.values().map(|client| client.base.before).min().unwrap_or(tick);
+        self.tracked.begin(tick, oldest.max(Tick(tick.0.saturating_sub(HISTORY_TICKS))));
         feed(&mut self.tracked);
         self.bodies.clear();
         self.batches.clear();
@@ -137,13 +176,13 @@ impl Replicator {
             Some((at, frames)) if *at == tick => Arc::clone(frames),
             _ => {
                 let spawns = self.tracked.spawns();
-                let chunks = structure::encode_snapshot(self.tracked.shapes(), tick, self.structure_seq, &spawns)?;
+                let chunks = snapshot::encode(self.tracked.shapes(), tick, self.structure_seq, &spawns)?;
                 let frames: Arc<[Bytes]> = chunks.into_iter().map(Bytes::from).collect();
                 self.snapshot = Some((tick, Arc::clone(&frames)));
                 frames
             }
         };
-        self.clients.insert(key, Client { joined: tick, acked: tick });
+        self.clients.insert(key, Client::new(tick));
         Ok(frames)
     }
 
@@ -156,26 +195,26 @@ impl Replicator {
     pub fn ack(&mut self, key: ClientKey, tick: Tick) {
         let newest = self.tracked.tick();
         let Some(client) = self.clients.get_mut(&key) else { return };
-        if tick <= newest && client.acked < tick {
-            client.acked = tick;
+        if tick <= newest {
+            client.ack(tick, newest);
         }
     }
 
     /// The newest tick that a client has completely, where it is there.
     #[must_use]
     pub fn acked(&self, key: ClientKey) -> Option<Tick> {
-        Some(self.clients.get(&key)?.acked)
+        Some(self.clients.get(&key)?.base.tick)
     }
 
     /// Appends to `out` what a client is to be sent for the newest tick. `input_ack` is the newest of its inputs that
     /// the world has applied.
     pub fn assemble(&mut self, key: ClientKey, input_ack: u32, out: &mut Outgoing) {
-        let Some(client) = self.clients.get(&key) else { return };
+        let Some(client) = self.clients.get_mut(&key) else { return };
         if client.joined < self.tracked.tick() {
             out.reliable.extend(self.batches.iter().cloned());
         }
-        let base = client.acked;
-        if base == self.tracked.tick() {
+        let base = client.base_for(self.tracked.tick());
+        if base.tick == self.tracked.tick() {
             return;
         }
         let bodies = self.bodies_for(base);
@@ -183,16 +222,20 @@ impl Replicator {
         out.state.extend(bodies.rest.iter().cloned());
     }
 
-    fn bodies_for(&mut self, base: Tick) -> Arc<Bodies> {
+    /// Writes what changed after `base`, as for a client that stands there: to compare, and to look at.
+    pub fn write_since(&mut self, base: Base, writer: &mut StateWriter) {
+        self.tracked.write_since(base, writer);
+    }
+
+    fn bodies_for(&mut self, base: Base) -> Arc<Bodies> {
         if let Some(bodies) = self.bodies.get(&base) {
             return Arc::clone(bodies);
         }
         let tick = self.tracked.tick();
         let mut writer = StateWriter::default();
-        self.tracked.changed_since(base, |entity, id, old, new| writer.push(entity, id, old, new));
-        let hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum());
-        let header =
-            StateHeader { input_ack: 0, tick, base, structure_seq: self.structure_seq, index: 0, count: 0, hash };
+        self.tracked.write_since(base, &mut writer);
+        let mut header = StateHeader::new(tick, base, self.structure_seq);
+        header.hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum());
         let mut bodies = writer.finish(header).into_iter();
         let first = bodies.next().unwrap_or_default();
         let bodies = Arc::new(Bodies { first, rest: bodies.map(|body| state::frame(0, &body).into()).collect() });

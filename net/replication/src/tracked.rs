@@ -1,39 +1,28 @@
-//! The world as clients see it: quantised rows, with enough history to code against any base still in use.
+//! The world as clients see it: quantised rows, with enough history to code against any base still in use ([`Logged`]).
 //!
 //! It compares quantised values, so a component that was touched but did not change by a step is no change. The check
 //! sum is kept up to date with every change; nothing is ever summed over the whole world.
 
-use std::collections::VecDeque;
-
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
-    column::{Column, RowId},
     hash,
     shapes::Shapes,
+    state::{Base, StateWriter},
     structure::StructureOp,
-    table::{Cursor, HeldValue, Table},
+    table::{Cursor, Entity, HeldValue, StateValues as _, Table},
 };
 use hd1_schema::{ComponentId, ComponentSchema, Delivery, Row};
 
-use crate::limits::HISTORY_TICKS;
-
-/// A component of an entity.
-type Key = (NetId, ComponentId);
+use crate::logged::Logged;
 
 /// See the module's words.
 #[derive(Debug, Default)]
 pub struct Tracked {
     shapes: Shapes,
-    table: Table,
+    table: Table<Logged>,
     tick: Tick,
     /// Structure changes of this tick, in the order they came.
     ops: Vec<StructureOp>,
-    /// State changes by tick, oldest first; the last is this tick's.
-    recent: VecDeque<(Tick, Vec<Key>)>,
-    /// Lists of `recent` that are over, to be filled again.
-    spare: Vec<Vec<Key>>,
-    /// No base older than this is in use.
-    oldest_base: Tick,
     /// The sum over state components; the rest is the table's.
     state_sum: u64,
     /// Where the last change was: they come by ascending entity within a component.
@@ -75,17 +64,13 @@ impl Tracked {
         self.table.len()
     }
 
-    /// Starts a tick. `oldest_base` is the oldest that any client may still be sent deltas against.
-    pub fn begin(&mut self, tick: Tick, oldest_base: Tick) {
+    /// Starts a tick. No base from now on is older than `oldest`.
+    pub fn begin(&mut self, tick: Tick, oldest: Tick) {
         self.tick = tick;
         self.ops.clear();
-        self.oldest_base = oldest_base.max(Tick(tick.0.saturating_sub(HISTORY_TICKS)));
-        while self.recent.front().is_some_and(|(t, _)| *t <= self.oldest_base) {
-            self.spare.extend(self.recent.pop_front().map(|(_, keys)| keys));
+        for (_, values) in self.table.state_columns_mut() {
+            values.forget_before(oldest);
         }
-        let mut keys = self.spare.pop().unwrap_or_default();
-        keys.clear();
-        self.recent.push_back((tick, keys));
     }
 
     /// An entity appeared. Its components follow by [`Tracked::set`] before another entity's. One that is there is not
@@ -127,7 +112,7 @@ impl Tracked {
         let Some((column, at)) = self.table.state_mut(&mut self.cursor, entity, component) else {
             return self.set_by_structure(entity, component, row);
         };
-        let old = column.latest(at).lanes;
+        let old = column.newest(at);
         if old == row.lanes.as_slice() || old.len() != row.lanes.len() {
             return;
         }
@@ -138,11 +123,7 @@ impl Tracked {
         let before = hash::component(entity, component, old, &[]);
         let after = hash::component(entity, component, &row.lanes, &[]);
         self.state_sum = self.state_sum.wrapping_sub(before).wrapping_add(after);
-        // A value without a base is always taken.
-        let _ = column.put(at, self.tick, self.tick, None, self.oldest_base, |lanes| lanes.copy_from_slice(&row.lanes));
-        if let Some((_, keys)) = self.recent.back_mut() {
-            keys.push((entity, component));
-        }
+        column.set(at, self.tick, &row.lanes);
     }
 
     /// As a change of structure, whole; of unknown entities none.
@@ -168,7 +149,7 @@ impl Tracked {
     /// What a component adds to the sum over state; 0 for none and for reliable ones.
     fn state_part(&self, entity: NetId, component: ComponentId) -> u64 {
         let place = self.table.state(&mut Cursor::default(), entity, component);
-        place.map_or(0, |(column, at)| hash::component(entity, component, column.latest(at).lanes, &[]))
+        place.map_or(0, |(column, at)| hash::component(entity, component, column.newest(at), &[]))
     }
 
     /// This tick's structure changes.
@@ -180,45 +161,23 @@ impl Tracked {
     /// Everything as spawns in ascending order: a join snapshot's content.
     #[must_use]
     pub fn spawns(&self) -> Vec<StructureOp> {
-        let spawn = |entity: hd1_protocol::table::Entity<'_>| StructureOp::Spawn {
+        let spawn = |entity: Entity<'_, Logged>| StructureOp::Spawn {
             entity: entity.id(),
             components: entity.components().map(|held| (held.id, held.row())).collect(),
         };
         self.table.entities().map(spawn).collect()
     }
 
-    /// Calls `each` with every state component that changed after `base`, in ascending order, with its value at
-    /// `base` where that is known. What structure brought is left out: it went with structure.
-    pub fn changed_since(&self, base: Tick, mut each: impl FnMut(NetId, ComponentId, Option<&[i32]>, &[i32])) {
-        let mut visit = |(entity, id): Key, column: &Column, at: RowId| {
-            each(entity, id, column.at(at, base).map(|value| value.lanes), column.latest(at).lanes);
-        };
-        let mut cursor = Cursor::default();
-        let remembered = self.recent.front().is_some_and(|(oldest, _)| oldest.0 <= base.0 + 1);
-        if !remembered {
-            for entity in self.table.entities() {
-                for held in entity.components() {
-                    let key = (entity.id(), held.id);
-                    match self.table.state(&mut cursor, key.0, key.1) {
-                        Some((column, at)) if moved_since(column, at, base) => visit(key, column, at),
-                        _ => {}
-                    }
+    /// Writes every state component that changed after `base`. What structure brought is left out: it went with
+    /// structure.
+    pub fn write_since(&mut self, base: Base, writer: &mut StateWriter) {
+        let (tick, shapes) = (self.tick, &self.shapes);
+        for (component, values) in self.table.state_columns_mut() {
+            match shapes.shape(component) {
+                Ok(shape) if values.is_changed_since(base) => {
+                    writer.section(component, shape);
+                    values.write_since(base, tick, writer);
                 }
-            }
-            return;
-        }
-        let mut keys: Vec<Key> = Vec::new();
-        for (tick, changed) in self.recent.iter().rev().take_while(|(tick, _)| *tick > base) {
-            // A key stands in the list of each tick it changed in: only the newest counts.
-            let newest = |(entity, id): &Key, cursor: &mut Cursor| {
-                self.table.state(cursor, *entity, *id).is_some_and(|(column, at)| column.newest_tick(at) == *tick)
-            };
-            keys.extend(changed.iter().filter(|key| newest(key, &mut cursor)));
-        }
-        keys.sort_unstable();
-        for key in keys {
-            match self.table.state(&mut cursor, key.0, key.1) {
-                Some((column, at)) if moved_since(column, at, base) => visit(key, column, at),
                 _ => {}
             }
         }
@@ -236,9 +195,4 @@ impl Tracked {
             _ => self.ops.push(StructureOp::Set { entity, component, row: row.clone() }),
         }
     }
-}
-
-fn moved_since(column: &Column, at: RowId, base: Tick) -> bool {
-    let newest = column.newest_tick(at);
-    newest > base && newest > column.structure_tick(at)
 }

@@ -36,18 +36,43 @@ fn header(packet: &Packet) -> Option<StateHeader> {
 
 #[cfg(test)]
 mod tests {
-    use hd1_protocol::state::StateWriter;
+    use hd1_protocol::{
+        shapes::Shapes,
+        state::{Base, StateWriter},
+    };
+    use hd1_schema::{ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Value};
 
     use super::*;
 
+    /// A component of ten numbers.
+    fn wide(id: ComponentId) -> ComponentSchema {
+        let field = |i| FieldSchema {
+            name: format!("field_{i}"),
+            doc: String::new(),
+            kind: FieldKind::I32 { min: i32::MIN, max: i32::MAX },
+            unit: String::new(),
+            default: Value::I32(0),
+        };
+        ComponentSchema {
+            id,
+            name: "Wide".into(),
+            doc: String::new(),
+            delivery: Delivery::State,
+            client_writable: false,
+            fields: (0..10).map(field).collect(),
+        }
+    }
+
     fn fragments(tick: u64, entities: u32) -> Vec<Packet> {
         let mut writer = StateWriter::default();
+        let (tick, base) = (Tick(tick), Base::whole(Tick(1)));
+        let id = ComponentId(1);
+        writer.section(id, Shapes::new([wide(id)]).shape(id).unwrap());
         for entity in 1..=entities {
-            writer.push(hd1_core::NetId(entity), hd1_schema::ComponentId(1), None, &[i32::MAX; 10]);
+            let far = if entity % 2 == 0 { i32::MAX } else { i32::MIN };
+            writer.row(hd1_core::NetId(entity), None, None, base.onward_to(tick), &[far; 10]);
         }
-        let tick = Tick(tick);
-        let header =
-            StateHeader { input_ack: 0, tick, base: Tick(1), structure_seq: 0, index: 0, count: 0, hash: None };
+        let header = StateHeader::new(tick, base, 0);
         writer.finish(header).iter().map(|body| Packet::datagram(state::frame(0, body))).collect()
     }
 

@@ -11,14 +11,16 @@
 
 use std::collections::VecDeque;
 
-use hd1_core::Tick;
+use hd1_core::{NetId, Tick};
 use smallvec::SmallVec;
+
+use crate::{state::Base, table::StateValues};
 
 /// A component's fixed lanes.
 pub type Lanes = SmallVec<[i32; 12]>;
 
 /// Planes: values of a row that lie in the column itself.
-const NEAR: usize = 4;
+const NEAR: usize = 8;
 /// Ticks after which a column counts from a later one.
 const SPAN: u64 = 1 << 31;
 
@@ -33,7 +35,20 @@ pub struct Value<'a> {
     pub lanes: &'a [i32],
 }
 
-/// When the near values of a row were so. Two rows to a cache line: ticks count from the column's origin.
+/// When a value is put in that is so from a tick on.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// The tick.
+    pub tick: Tick,
+    /// The last tick at which the value before it is known to have held still.
+    pub from: Tick,
+    /// What it is made of, if of anything.
+    pub base: Option<Base>,
+    /// No base from now on is older.
+    pub oldest: Tick,
+}
+
+/// When the near values of a row were so. A row to a cache line: ticks count from the column's origin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Times {
     /// By plane.
@@ -126,8 +141,7 @@ impl Times {
 
     #[inline]
     fn pop_front(&mut self) {
-        let [_, b, c, d] = self.order;
-        self.order = [b, c, d, 0];
+        self.order.copy_within(1.., 0);
         self.len -= 1;
     }
 }
@@ -144,12 +158,6 @@ impl Column {
             older: Vec::new(),
             free: Vec::new(),
         }
-    }
-
-    /// Numbers of a value.
-    #[must_use]
-    pub fn lanes(&self) -> usize {
-        self.lanes
     }
 
     /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
@@ -226,57 +234,72 @@ impl Column {
         (0..times.len()).rev().find(|i| times.tick(*i) <= base)
     }
 
-    /// Puts in the value of `tick`: the one at `base` (zeros without a base) after `change`. A value of the same tick is
-    /// replaced; one older than the newest goes to its place. Forgets what no base from `oldest` on can need, which is
-    /// at most `base`. `None`, and no value changed, where the one at `base` is forgotten.
+    /// Puts in a value, which `make` makes of those at the base and at the tick before it, where they are known. A value
+    /// of the same tick is replaced; one older than the newest goes to its place. Forgets what no base from `oldest` on
+    /// can need, which is at most the tick before the base. `None`, and no value changed, where the one at the base is
+    /// forgotten.
     pub fn put(
         &mut self,
         row: RowId,
-        tick: Tick,
-        from: Tick,
-        base: Option<Tick>,
-        oldest: Tick,
-        change: impl FnOnce(&mut [i32]),
+        when: When,
+        make: impl FnOnce(Option<&[i32]>, Option<&[i32]>, &mut [i32]),
     ) -> Option<()> {
         if self.times[row.at()].len() == NEAR {
-            self.prune(row, oldest);
+            self.prune(row, when.oldest);
         }
-        let at = self.since_origin(tick);
+        let at = self.since_origin(when.tick);
         let times = &self.times[row.at()];
-        let base_at = base.and_then(|base| self.near_at(times, base));
-        if times.tick(times.len() - 1) >= at || (base.is_some() && base_at.is_none()) || times.len() == NEAR {
-            return self.put_slowly(row, tick, from, base, oldest, change);
+        let near = when.base.map(|base| self.near_pair(times, base));
+        if times.tick(times.len() - 1) >= at || near == Some(None) || times.len() == NEAR {
+            return self.put_slowly(row, when, make);
         }
         // Nearly always: newer than all, on a base that lies beside it.
-        let base_at = base_at.map(|i| times.plane(i));
-        let plane = self.times[row.at()].push(at, held(tick, from));
+        let plane = self.times[row.at()].push(at, held(when.tick, when.from));
         let lanes = row.at() * self.lanes..(row.at() + 1) * self.lanes;
-        match base_at.map(|base| self.planes.get_disjoint_mut([base, plane])) {
-            Some(Ok([base, new])) => new[lanes.clone()].copy_from_slice(&base[lanes.clone()]),
-            _ => self.planes[plane][lanes.clone()].fill(0),
+        // The plane is taken out while it is filled: it is none of those that are read.
+        let mut new = std::mem::take(&mut self.planes[plane]);
+        match near.flatten() {
+            Some((base, before)) => {
+                let before = (before != base).then(|| &self.planes[before][lanes.clone()]);
+                make(Some(&self.planes[base][lanes.clone()]), before, &mut new[lanes]);
+            }
+            None => make(None, None, &mut new[lanes]),
         }
-        change(&mut self.planes[plane][lanes]);
-        self.prune(row, oldest);
+        self.planes[plane] = new;
+        self.prune(row, when.oldest);
         Some(())
+    }
+
+    /// The planes of the values at a base and at the tick before it, the same where that one tells nothing; `None` where
+    /// either is not near.
+    #[inline]
+    fn near_pair(&self, times: &Times, base: Base) -> Option<(usize, usize)> {
+        let at = self.near_at(times, base.tick)?;
+        let before = match base.before {
+            before if before == base.tick || self.tick_of(times.structure_tick) > before => at,
+            before => self.near_at(times, before)?,
+        };
+        Some((times.plane(at), times.plane(before)))
     }
 
     #[cold]
     fn put_slowly(
         &mut self,
         row: RowId,
-        tick: Tick,
-        from: Tick,
-        base: Option<Tick>,
-        oldest: Tick,
-        change: impl FnOnce(&mut [i32]),
+        when: When,
+        make: impl FnOnce(Option<&[i32]>, Option<&[i32]>, &mut [i32]),
     ) -> Option<()> {
-        let mut lanes: Lanes = match base {
-            Some(base) => self.at(row, base)?.lanes.into(),
-            None => SmallVec::from_elem(0, self.lanes),
-        };
-        change(&mut lanes);
-        let new = Old { tick, held: held(tick, from), lanes };
-        if self.newest_tick(row) < tick {
+        let mut lanes: Lanes = SmallVec::from_elem(0, self.lanes);
+        match when.base {
+            Some(base) => {
+                let known = base.before < base.tick && self.structure_tick(row) <= base.before;
+                let before = if known { Some(self.at(row, base.before)?.lanes) } else { None };
+                make(Some(self.at(row, base.tick)?.lanes), before, &mut lanes);
+            }
+            None => make(None, None, &mut lanes),
+        }
+        let new = Old { tick: when.tick, held: held(when.tick, when.from), lanes };
+        if self.newest_tick(row) < when.tick {
             if self.times[row.at()].len() == NEAR {
                 self.push_oldest_out(row);
             }
@@ -284,7 +307,7 @@ impl Column {
         } else {
             self.put_between(row, new);
         }
-        self.prune(row, oldest);
+        self.prune(row, when.oldest);
         Some(())
     }
 
@@ -407,6 +430,32 @@ impl Column {
             times.structure_tick = times.structure_tick.saturating_sub(passed);
         }
         self.origin = origin;
+    }
+}
+
+impl StateValues for Column {
+    fn new(lanes: usize) -> Self {
+        Column::new(lanes)
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    fn add(&mut self, _: NetId, tick: Tick, lanes: &[i32]) -> RowId {
+        Column::add(self, tick, lanes)
+    }
+
+    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
+        Column::reset(self, row, tick, lanes);
+    }
+
+    fn remove(&mut self, row: RowId) {
+        Column::remove(self, row);
+    }
+
+    fn newest(&self, row: RowId) -> &[i32] {
+        self.latest(row).lanes
     }
 }
 

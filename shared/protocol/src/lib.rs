@@ -4,6 +4,7 @@
 //! is said in msgpack or JSON, [`structure`] and [`state`] the binary batches that carry the world, [`mirror`] what a
 //! client keeps of it. Bytes in, values out: no sockets, no clock, and it also builds for wasm32.
 
+pub mod bits;
 pub mod close;
 pub mod codec;
 pub mod column;
@@ -14,7 +15,10 @@ pub mod limits;
 pub mod message;
 pub mod mirror;
 pub mod packet;
+pub mod predict;
+pub mod residual;
 pub mod shapes;
+pub mod snapshot;
 pub mod state;
 pub mod structure;
 pub mod table;

@@ -14,7 +14,7 @@ pub const CHAT_BYTES_MAX: usize = 1024;
 pub const NAME_BYTES_MAX: usize = 64;
 /// Components named in one operation.
 pub const OPERATION_COMPONENTS_MAX: usize = 32;
-/// Uncompressed bytes of one join-snapshot chunk.
+/// Uncompressed bytes of text and points in one join-snapshot chunk.
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// Fragments of one tick's state.
 pub const STATE_FRAGMENTS_MAX: usize = 4096;

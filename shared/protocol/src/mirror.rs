@@ -14,7 +14,9 @@ pub use crate::table::{Entity, Held, HeldValue};
 pub use sample::{SampledTransform, TransformReader};
 
 use crate::{
+    column::When,
     shapes::Shapes,
+    snapshot,
     state::{self, StateHeader},
     structure::{self, StructureBatch, StructureOp},
     table::{Cursor, Table},
@@ -142,7 +144,7 @@ impl Mirror {
     /// # Errors
     /// Any [`DecodeError`]; the connection is then of no further use.
     pub fn apply_snapshot_chunk(&mut self, frame: &[u8]) -> Result<bool, DecodeError> {
-        let chunk = structure::decode_chunk(&self.shapes, frame)?;
+        let chunk = snapshot::decode(&self.shapes, frame)?;
         if self.ready || chunk.index != self.next_chunk {
             return Err(DecodeError::Gap { expected: u64::from(self.next_chunk), got: u64::from(chunk.index) });
         }
@@ -216,34 +218,35 @@ impl Mirror {
             self.deferred.push(header.structure_seq, frame);
             return Ok(StateOutcome::Deferred(header));
         }
-        let stale = header.tick <= self.acked || header.base < self.oldest_base;
+        let stale = header.tick <= self.acked || header.base.before < self.oldest_base;
         if stale || !self.pending.begin(&header)? {
             self.stats.stale += 1;
             return Ok(StateOutcome::Stale(header));
         }
-        if header.base > self.acked {
+        if header.base.tick > self.acked {
             return Err(DecodeError::Inconsistent("base was never acknowledged"));
         }
         let Mirror { table, shapes, changes, stats, acked, keep_ticks, .. } = self;
         let mut cursor = Cursor::default();
-        let prune_to = Tick(header.base.0.min(header.tick.0.saturating_sub(*keep_ticks)));
-        state::read_records(reader, shapes, |entity, component, change| {
+        let oldest = Tick(header.base.before.0.min(header.tick.0.saturating_sub(*keep_ticks)));
+        let base = (!header.base.whole).then_some(header.base);
+        state::read_rows(&header, reader, shapes, |row| {
             stats.updates += 1;
             // Despawned or removed by structure that came first: read past it.
-            let Some((column, row)) = table.state_mut(&mut cursor, entity, component) else { return Ok(()) };
-            if header.tick < column.structure_tick(row) {
+            let Some((column, at)) = table.state_mut(&mut cursor, row.entity, row.component) else { return Ok(()) };
+            if header.tick < column.structure_tick(at) {
                 return Ok(());
             }
-            let base = change.has_base.then_some(header.base);
-            let put = column.put(row, header.tick, *acked, base, prune_to, |lanes| change.add_to(lanes));
+            let when = When { tick: header.tick, from: *acked, base, oldest };
+            let put = column.put(at, when, |base, before, out| row.value(base, before, out));
             put.ok_or(DecodeError::Inconsistent("base value is gone"))?;
             if let Some(changes) = changes {
-                changes.push(MirrorChange::State(entity, component));
+                changes.push(MirrorChange::State(row.entity, row.component));
             }
             Ok(())
         })?;
         self.bound_changes();
-        self.oldest_base = self.oldest_base.max(header.base);
+        self.oldest_base = self.oldest_base.max(header.base.before);
         if !self.pending.received(&header) {
             return Ok(StateOutcome::Applied(header));
         }

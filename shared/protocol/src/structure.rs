@@ -1,13 +1,13 @@
 //! Structure: which entities and components there are, and the values of those that travel reliably.
 //!
-//! One batch a tick at most carries the changes in order; a join snapshot is the same spawns, compressed, in chunks.
+//! One batch a tick at most carries the changes in order; a join snapshot ([`crate::snapshot`]) is spawns as well.
 //! Batches are numbered, so that state can say which batch it stands on.
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Row};
 
 use crate::{
-    FrameKind, limits,
+    FrameKind,
     shapes::{Shape, Shapes, read_row, write_row},
     wire::{self, DecodeError, Reader},
 };
@@ -98,79 +98,6 @@ pub fn batch_seq(frame: &[u8]) -> Result<u64, DecodeError> {
     reader.varint()
 }
 
-/// A decoded piece of a join snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotChunk {
-    /// The tick the snapshot shows.
-    pub tick: Tick,
-    /// The last batch that the snapshot contains.
-    pub seq: u64,
-    /// From 0.
-    pub index: u32,
-    /// Is it the last?
-    pub last: bool,
-    /// Spawns.
-    pub ops: Vec<StructureOp>,
-}
-
-/// Encodes the world at `tick` as chunks of compressed spawns; at least one chunk, however empty the world.
-///
-/// # Errors
-/// `UnknownComponent`.
-pub fn encode_snapshot(
-    shapes: &Shapes,
-    tick: Tick,
-    seq: u64,
-    spawns: &[StructureOp],
-) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let mut chunks = Vec::new();
-    let (mut body, mut count) = (Vec::new(), 0u64);
-    for (i, op) in spawns.iter().enumerate() {
-        write_op(&mut body, shapes, op)?;
-        count += 1;
-        // Half the limit, so that one more entity never takes a chunk beyond it.
-        if body.len() >= limits::SNAPSHOT_CHUNK_BYTES_MAX / 2 && i + 1 < spawns.len() {
-            chunks.push((std::mem::take(&mut body), std::mem::take(&mut count)));
-        }
-    }
-    chunks.push((body, count));
-    let last = chunks.len() - 1;
-    let encode = |(index, (body, count)): (usize, (Vec<u8>, u64))| {
-        let mut raw = Vec::with_capacity(body.len() + 4);
-        wire::varint(&mut raw, count);
-        raw.extend_from_slice(&body);
-        let mut out = vec![FrameKind::SnapshotChunk as u8];
-        wire::varint(&mut out, tick.0);
-        wire::varint(&mut out, seq);
-        wire::varint(&mut out, index as u64);
-        out.push(u8::from(index == last));
-        wire::varint(&mut out, raw.len() as u64);
-        out.extend_from_slice(&lz4_flex::block::compress(&raw));
-        out
-    };
-    Ok(chunks.into_iter().enumerate().map(encode).collect())
-}
-
-/// Decodes one chunk.
-///
-/// # Errors
-/// Any [`DecodeError`].
-pub fn decode_chunk(shapes: &Shapes, frame: &[u8]) -> Result<SnapshotChunk, DecodeError> {
-    let mut reader = Reader::frame(frame, FrameKind::SnapshotChunk)?;
-    let tick = Tick(reader.varint()?);
-    let seq = reader.varint()?;
-    let index = reader.varint_u32()?;
-    let last = reader.u8()? != 0;
-    let raw_len = reader.varint()? as usize;
-    if raw_len > limits::SNAPSHOT_CHUNK_BYTES_MAX {
-        return Err(DecodeError::Limit("snapshot chunk bytes"));
-    }
-    let mut raw = vec![0; raw_len];
-    let len = lz4_flex::block::decompress_into(reader.rest(), &mut raw).map_err(|_| DecodeError::Compression)?;
-    let ops = read_ops(&mut Reader::new(&raw[..len]), shapes)?;
-    Ok(SnapshotChunk { tick, seq, index, last, ops })
-}
-
 fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<(), DecodeError> {
     let id = |out: &mut Vec<u8>, kind: u8, entity: &NetId| {
         out.push(kind);
@@ -197,7 +124,7 @@ fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<(), 
     Ok(())
 }
 
-fn write_component(out: &mut Vec<u8>, component: ComponentId, row: &Row, shape: Shape) {
+fn write_component(out: &mut Vec<u8>, component: ComponentId, row: &Row, shape: &Shape) {
     wire::varint(out, u64::from(component.0));
     write_row(out, row, shape);
 }

@@ -21,14 +21,30 @@ use crate::{
 /// "No row": no column has so many.
 const NO_ROW: u32 = u32::MAX;
 
+/// One state component's values: [`Column`] in the mirror, which decodes; the server keeps them in another form.
+pub trait StateValues {
+    /// None yet, of a component with so many lanes.
+    fn new(lanes: usize) -> Self;
+    /// Numbers of a value.
+    fn lanes(&self) -> usize;
+    /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
+    fn add(&mut self, entity: NetId, tick: Tick, lanes: &[i32]) -> RowId;
+    /// Begins a row anew, as if just added.
+    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]);
+    /// Frees a row.
+    fn remove(&mut self, row: RowId);
+    /// The newest value.
+    fn newest(&self, row: RowId) -> &[i32];
+}
+
 /// See the module's words.
-#[derive(Clone, Debug, Default)]
-pub struct Table {
+#[derive(Clone, Debug)]
+pub struct Table<V = Column> {
     /// By ascending id.
     index: Vec<(NetId, u32)>,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    columns: Vec<StateColumn>,
+    columns: Vec<StateColumn<V>>,
     /// Indices into `columns` by the low component ids, which are all but a few.
     column_of: Vec<u16>,
     structure_sum: u64,
@@ -49,9 +65,9 @@ enum Place {
 }
 
 #[derive(Clone, Debug)]
-struct StateColumn {
+struct StateColumn<V> {
     id: ComponentId,
-    values: Column,
+    values: V,
     /// By slot.
     rows: Vec<u32>,
 }
@@ -60,44 +76,20 @@ struct StateColumn {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor(usize);
 
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Table {
+            index: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            columns: Vec::new(),
+            column_of: Vec::new(),
+            structure_sum: 0,
+        }
+    }
+}
+
 impl Table {
-    /// How many entities there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    /// Is nobody there?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
-    }
-
-    /// All entities, by ascending id.
-    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
-        self.index.iter().map(|(_, slot)| Entity { table: self, slot: *slot })
-    }
-
-    /// One entity.
-    #[must_use]
-    pub fn get(&self, id: NetId) -> Option<Entity<'_>> {
-        Some(Entity { table: self, slot: self.slot_of(id)? })
-    }
-
-    /// The entity in a slot, where one is.
-    #[must_use]
-    pub fn at_slot(&self, slot: u32) -> Option<Entity<'_>> {
-        let held = self.slots.get(slot as usize).filter(|held| held.id != NetId::NONE)?;
-        debug_assert!(self.slot_of(held.id) == Some(slot));
-        Some(Entity { table: self, slot })
-    }
-
-    /// The sum over presences and reliable components: [`hash`] of all but state.
-    #[must_use]
-    pub fn structure_sum(&self) -> u64 {
-        self.structure_sum
-    }
-
     /// The check sum of everything as it was at `tick`.
     #[must_use]
     pub fn sum_at(&self, tick: Tick) -> u64 {
@@ -111,6 +103,45 @@ impl Table {
             }
         }
         sum
+    }
+}
+
+impl<V: StateValues> Table<V> {
+    /// How many entities there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Is nobody there?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// All entities, by ascending id.
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_, V>> {
+        self.index.iter().map(|(_, slot)| Entity { table: self, slot: *slot })
+    }
+
+    /// One entity.
+    #[must_use]
+    pub fn get(&self, id: NetId) -> Option<Entity<'_, V>> {
+        Some(Entity { table: self, slot: self.slot_of(id)? })
+    }
+
+    /// The entity in a slot, where one is.
+    #[must_use]
+    pub fn at_slot(&self, slot: u32) -> Option<Entity<'_, V>> {
+        let held = self.slots.get(slot as usize).filter(|held| held.id != NetId::NONE)?;
+        debug_assert!(self.slot_of(held.id) == Some(slot));
+        Some(Entity { table: self, slot })
+    }
+
+    /// The sum over presences and reliable components: [`hash`] of all but state.
+    #[must_use]
+    pub fn structure_sum(&self) -> u64 {
+        self.structure_sum
     }
 
     /// Adds an entity without components.
@@ -152,7 +183,7 @@ impl Table {
             std::mem::replace(&mut self.slots[slot as usize], Slot { id: NetId::NONE, components: SmallVec::new() });
         for (component, place) in gone.components {
             if let Place::State { column, row } = &place {
-                each(component, self.columns[usize::from(*column)].values.latest(*row).lanes);
+                each(component, self.columns[usize::from(*column)].values.newest(*row));
             }
             self.release(id, slot, component, &place);
         }
@@ -202,7 +233,7 @@ impl Table {
                 let place = match shape.delivery {
                     Delivery::State => {
                         let column = self.column_or_new(component, shape.lanes);
-                        let row = self.columns[usize::from(column)].add(slot, tick, &row.lanes);
+                        let row = self.columns[usize::from(column)].add(id, slot, tick, &row.lanes);
                         Place::State { column, row }
                     }
                     _ => {
@@ -231,15 +262,20 @@ impl Table {
         Ok(())
     }
 
+    /// All values of state components, in the order in which components came.
+    pub fn state_columns(&self) -> impl Iterator<Item = (ComponentId, &V)> {
+        self.columns.iter().map(|column| (column.id, &column.values))
+    }
+
+    /// As [`Table::state_columns`], to change.
+    pub fn state_columns_mut(&mut self) -> impl Iterator<Item = (ComponentId, &mut V)> {
+        self.columns.iter_mut().map(|column| (column.id, &mut column.values))
+    }
+
     /// A state component's column and row, to put values in; `None` where the entity has no such component. Ids that
     /// ascend from call to call are found quickest.
     #[inline]
-    pub fn state_mut(
-        &mut self,
-        cursor: &mut Cursor,
-        id: NetId,
-        component: ComponentId,
-    ) -> Option<(&mut Column, RowId)> {
+    pub fn state_mut(&mut self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&mut V, RowId)> {
         let slot = self.seek(cursor, id)?;
         let column = self.column(component)?;
         let column = &mut self.columns[usize::from(column)];
@@ -250,7 +286,7 @@ impl Table {
     /// As [`Table::state_mut`], to read.
     #[inline]
     #[must_use]
-    pub fn state(&self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&Column, RowId)> {
+    pub fn state(&self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&V, RowId)> {
         let slot = self.seek(cursor, id)?;
         let column = &self.columns[usize::from(self.column(component)?)];
         Some((&column.values, column.row(slot)?))
@@ -301,7 +337,7 @@ impl Table {
             return column;
         }
         let column = self.columns.len() as u16;
-        self.columns.push(StateColumn { id: component, values: Column::new(lanes), rows: Vec::new() });
+        self.columns.push(StateColumn { id: component, values: V::new(lanes), rows: Vec::new() });
         if component < ComponentId::FIRST_DYNAMIC {
             let at = usize::from(component.0);
             if self.column_of.len() <= at {
@@ -324,14 +360,17 @@ impl Table {
     }
 }
 
-impl StateColumn {
+impl<V> StateColumn<V> {
     #[inline]
     fn row(&self, slot: u32) -> Option<RowId> {
         self.rows.get(slot as usize).filter(|row| **row != NO_ROW).map(|row| RowId::of(*row))
     }
 
-    fn add(&mut self, slot: u32, tick: Tick, lanes: &[i32]) -> RowId {
-        let row = self.values.add(tick, lanes);
+    fn add(&mut self, id: NetId, slot: u32, tick: Tick, lanes: &[i32]) -> RowId
+    where
+        V: StateValues,
+    {
+        let row = self.values.add(id, tick, lanes);
         let at = slot as usize;
         if self.rows.len() <= at {
             self.rows.resize(at + 1, NO_ROW);
@@ -340,7 +379,10 @@ impl StateColumn {
         row
     }
 
-    fn remove(&mut self, slot: u32, row: RowId) {
+    fn remove(&mut self, slot: u32, row: RowId)
+    where
+        V: StateValues,
+    {
         self.rows[slot as usize] = NO_ROW;
         self.values.remove(row);
     }

@@ -6,7 +6,8 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
     shapes::Shapes,
-    state::{self, StateHeader, StateWriter},
+    snapshot,
+    state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
 use proptest::prelude::*;
@@ -19,23 +20,17 @@ fn snapshot() -> Vec<u8> {
             components: vec![(PLACE, lanes(&[i as i32, 2, 3])), (LABEL, label("x"))],
         })
         .collect();
-    structure::encode_snapshot(&Shapes::new(schemas()), Tick(100), 0, &spawns).unwrap().remove(0)
+    snapshot::encode(&Shapes::new(schemas()), Tick(100), 0, &spawns).unwrap().remove(0)
 }
 
 fn state_frame() -> Vec<u8> {
     let mut writer = StateWriter::default();
+    let base = Base::alone(Tick(100));
+    writer.section(PLACE, Shapes::new(schemas()).shape(PLACE).unwrap());
     for i in 1..20u32 {
-        writer.push(NetId(i), PLACE, Some(&[i as i32, 2, 3]), &[7, 8, 9]);
+        writer.row(NetId(i), Some(&[i as i32, 2, 3]), None, base.onward_to(Tick(101)), &[7, 8, 9]);
     }
-    let header = StateHeader {
-        input_ack: 0,
-        tick: Tick(101),
-        base: Tick(100),
-        structure_seq: 0,
-        index: 0,
-        count: 0,
-        hash: None,
-    };
+    let header = StateHeader::new(Tick(101), base, 0);
     state::frame(0, &writer.finish(header)[0])
 }
 
@@ -78,11 +73,16 @@ fn counts_beyond_the_bytes_reserve_nothing() {
     let frame = [2, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x10];
     let error = structure::decode_batch(&Shapes::new(schemas()), &frame).unwrap_err();
     assert_eq!(error.to_string(), "structure op count beyond its limit");
-    // tick 1, seq 1, chunk 0, last, a raw length of 2^40.
-    let frame = [4, 1, 1, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
-    let error = structure::decode_chunk(&Shapes::new(schemas()), &frame).unwrap_err();
-    assert_eq!(error.to_string(), "snapshot chunk bytes beyond its limit");
+    // tick 1, seq 1, chunk 0, last, 2^32 entities; or none, no bits, and a raw length of 2^40.
+    for (rest, wrong) in [
+        (&[0x80, 0x80, 0x80, 0x80, 0x10][..], "entities of a snapshot chunk"),
+        (&[0, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20], "snapshot chunk bytes"),
+    ] {
+        let frame = [&[4, 1, 1, 0, 1][..], rest].concat();
+        let error = snapshot::decode(&Shapes::new(schemas()), &frame).unwrap_err();
+        assert_eq!(error.to_string(), format!("{wrong} beyond its limit"));
+    }
     // A state tick of 2^31 fragments.
-    let frame = [3, 0, 5, 1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x08];
+    let frame = [3, 0, 5, 1, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x08];
     assert_eq!(state::read_header(&frame).unwrap_err().to_string(), "fragment count beyond its limit");
 }

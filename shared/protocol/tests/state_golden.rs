@@ -9,7 +9,8 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror, StateOutcome,
     shapes::Shapes,
-    state::{self, StateHeader, StateWriter},
+    snapshot,
+    state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
 use world::{LABEL, PLACE, label, lanes, schemas};
@@ -38,7 +39,7 @@ fn spawns() -> Vec<StructureOp> {
 #[test]
 fn frames_are_what_they_were() {
     let shapes = Shapes::new(schemas());
-    let snapshot = structure::encode_snapshot(&shapes, Tick(1000), 7, &spawns()).unwrap();
+    let snapshot = snapshot::encode(&shapes, Tick(1000), 7, &spawns()).unwrap();
     assert_eq!(snapshot.len(), 1);
     golden("snapshot", &snapshot[0]);
     let ops = [
@@ -49,7 +50,9 @@ fn frames_are_what_they_were() {
     let batch = structure::encode_batch(&shapes, Tick(1001), 8, &ops).unwrap();
     golden("structure", &batch);
     let mut writer = StateWriter::default();
-    writer.push(NetId(1), PLACE, Some(&[100, -200, 300]), &[101, -200, 236]);
+    let base = Base::alone(Tick(1000));
+    writer.section(PLACE, shapes.shape(PLACE).unwrap());
+    writer.row(NetId(1), Some(&[100, -200, 300]), None, base.onward_to(Tick(1001)), &[101, -200, 236]);
     let mut mirror = Mirror::new(schemas());
     assert!(mirror.apply_snapshot_chunk(&snapshot[0]).unwrap());
     mirror.apply_structure(&batch).unwrap();
@@ -57,15 +60,7 @@ fn frames_are_what_they_were() {
     let sum = hd1_protocol::hash::presence(NetId(1))
         .wrapping_add(hd1_protocol::hash::component(NetId(1), PLACE, &[101, -200, 236], &[]))
         .wrapping_add(hd1_protocol::hash::component(NetId(1), LABEL, &[], &label("neu").bytes));
-    let header = StateHeader {
-        input_ack: 0,
-        tick: Tick(1001),
-        base: Tick(1000),
-        structure_seq: 8,
-        index: 0,
-        count: 0,
-        hash: Some(sum),
-    };
+    let header = StateHeader::new(Tick(1001), base, 8).with_hash(sum);
     let frame = state::frame(513, &writer.finish(header)[0]);
     golden("state", &frame);
     let StateOutcome::Complete(read) = mirror.apply_state(&frame).unwrap() else { panic!("one fragment is all") };
@@ -78,9 +73,8 @@ fn frames_are_what_they_were() {
 fn a_wrong_check_sum_is_seen() {
     let shapes = Shapes::new(schemas());
     let mut mirror = Mirror::new(schemas());
-    mirror.apply_snapshot_chunk(&structure::encode_snapshot(&shapes, Tick(5), 0, &spawns()).unwrap()[0]).unwrap();
-    let header =
-        StateHeader { input_ack: 0, tick: Tick(6), base: Tick(5), structure_seq: 0, index: 0, count: 0, hash: Some(1) };
+    mirror.apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &spawns()).unwrap()[0]).unwrap();
+    let header = StateHeader::new(Tick(6), Base::alone(Tick(5)), 0).with_hash(1);
     mirror.apply_state(&state::frame(0, &StateWriter::default().finish(header)[0])).unwrap();
     assert_eq!((mirror.stats().checks, mirror.stats().desyncs), (1, 1));
 }
@@ -89,12 +83,13 @@ fn a_wrong_check_sum_is_seen() {
 fn state_waits_for_the_structure_it_stands_on() {
     let shapes = Shapes::new(schemas());
     let mut mirror = Mirror::new(schemas());
-    mirror.apply_snapshot_chunk(&structure::encode_snapshot(&shapes, Tick(5), 0, &[]).unwrap()[0]).unwrap();
+    mirror.apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &[]).unwrap()[0]).unwrap();
     let batch = structure::encode_batch(&shapes, Tick(6), 1, &spawns()).unwrap();
     let mut writer = StateWriter::default();
-    writer.push(NetId(1), PLACE, Some(&[100, -200, 300]), &[0, -200, 300]);
-    let header =
-        StateHeader { input_ack: 0, tick: Tick(7), base: Tick(5), structure_seq: 1, index: 0, count: 0, hash: None };
+    let base = Base::alone(Tick(5));
+    writer.section(PLACE, shapes.shape(PLACE).unwrap());
+    writer.row(NetId(1), Some(&[100, -200, 300]), None, base.onward_to(Tick(7)), &[0, -200, 300]);
+    let header = StateHeader::new(Tick(7), base, 1);
     let frame = state::frame(0, &writer.finish(header)[0]);
     assert!(matches!(mirror.apply_state(&frame).unwrap(), StateOutcome::Deferred(_)));
     mirror.apply_structure(&batch).unwrap();

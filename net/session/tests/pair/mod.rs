@@ -7,7 +7,8 @@ use hd1_protocol::{
     Encoding, Packet, Room, hash,
     message::{Hello, Welcome},
     shapes::Shapes,
-    state::{self, StateHeader, StateWriter},
+    snapshot,
+    state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
 use hd1_schema::{
@@ -89,7 +90,7 @@ impl World {
             components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
         };
         let spawns: Vec<_> = self.places.iter().enumerate().map(spawn).collect();
-        let chunks = structure::encode_snapshot(&self.shapes, self.tick, self.seq, &spawns).unwrap();
+        let chunks = snapshot::encode(&self.shapes, self.tick, self.seq, &spawns).unwrap();
         chunks.into_iter().map(Bytes::from).collect()
     }
 
@@ -113,20 +114,15 @@ impl World {
     pub fn state(&self, base: Tick, input_ack: u32) -> Vec<Bytes> {
         let mut writer = StateWriter::default();
         let mut sum = 0u64;
+        let base = Base::whole(base);
+        writer.section(PLACE, self.shapes.shape(PLACE).unwrap());
         for (i, place) in self.places.iter().enumerate() {
             let id = NetId(i as u32 + 1);
-            writer.push(id, PLACE, None, place);
+            writer.row(id, None, None, base.onward_to(self.tick), place);
             sum = sum.wrapping_add(hash::presence(id)).wrapping_add(hash::component(id, PLACE, place, &[]));
         }
-        let header = StateHeader {
-            input_ack: 0,
-            tick: self.tick,
-            base,
-            structure_seq: self.seq,
-            index: 0,
-            count: 0,
-            hash: (self.seq == 0).then_some(sum),
-        };
+        let mut header = StateHeader::new(self.tick, base, self.seq);
+        header.hash = (self.seq == 0).then_some(sum);
         writer.finish(header).iter().map(|body| state::frame(input_ack, body).into()).collect()
     }
 }

@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
             components: vec![(PLACE, lanes(&[1, 2, 3])), (LABEL, label("x"))],
         })
         .collect();
-    let chunks = structure::encode_snapshot(&Shapes::new(schemas()), Tick(5), 0, &spawns).expect("known components");
+    let chunks = snapshot::encode(&Shapes::new(schemas()), Tick(5), 0, &spawns).expect("known components");
     mirror.apply_snapshot_chunk(&chunks[0]).expect("our own snapshot");
     let mut rest = data;
     while let [a, b, tail @ ..] = rest {

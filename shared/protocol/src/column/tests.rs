@@ -3,7 +3,18 @@
 use super::*;
 
 fn put(column: &mut Column, row: RowId, tick: u64, value: i32, oldest: u64) {
-    column.put(row, Tick(tick), Tick(tick - 1), None, Tick(oldest), |lanes| lanes[0] = value).unwrap();
+    let when = When { tick: Tick(tick), from: Tick(tick - 1), base: None, oldest: Tick(oldest) };
+    column.put(row, when, |_, _, lanes| lanes[0] = value).unwrap();
+}
+
+/// Puts in the value at `base`, changed.
+fn put_on(column: &mut Column, row: RowId, tick: u64, base: u64, change: impl FnOnce(&mut [i32])) -> Option<()> {
+    let base = Base::alone(Tick(base));
+    let when = When { tick: Tick(tick), from: Tick(tick - 1), base: Some(base), oldest: base.tick.min(Tick(5)) };
+    column.put(row, when, |base, _, lanes| {
+        lanes.copy_from_slice(base.unwrap());
+        change(lanes);
+    })
 }
 
 #[inline]
@@ -38,15 +49,14 @@ fn deltas_stand_on_their_base_wherever_it_lies() {
     let mut column = Column::new(2);
     let row = column.add(Tick(1), &[100, 7]);
     for tick in 2..40 {
-        let base = Tick(tick - 1);
-        column.put(row, Tick(tick), base, Some(base), Tick(0), |lanes| lanes[0] += 1).unwrap();
+        put_on(&mut column, row, tick, tick - 1, |lanes| lanes[0] += 1).unwrap();
     }
     assert_eq!(column.at(row, Tick(5)).unwrap().lanes, [104, 7], "long not near any more");
-    column.put(row, Tick(40), Tick(39), Some(Tick(5)), Tick(5), |lanes| lanes[1] = 9).unwrap();
+    put_on(&mut column, row, 40, 5, |lanes| lanes[1] = 9).unwrap();
     assert_eq!(column.latest(row).lanes, [104, 9]);
     put(&mut column, row, 41, 1, 38);
     assert_eq!(at(&column, row, 37), None);
-    assert!(column.put(row, Tick(42), Tick(41), Some(Tick(5)), Tick(5), |_| ()).is_none());
+    assert!(put_on(&mut column, row, 42, 5, |_| ()).is_none());
 }
 
 #[test]

@@ -3,40 +3,53 @@
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Row};
 
-use super::{Place, Table};
+use super::{Place, StateValues, Table};
 use crate::column::{Column, RowId, Value};
 
 /// One entity as shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Entity<'a> {
-    pub(super) table: &'a Table,
+#[derive(Debug)]
+pub struct Entity<'a, V = Column> {
+    pub(super) table: &'a Table<V>,
     pub(super) slot: u32,
 }
 
 /// One component of an entity.
-#[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
+#[derive(Debug)]
+pub struct Held<'a, V = Column> {
     /// Which.
     pub id: ComponentId,
     /// What is known of it.
-    pub value: HeldValue<'a>,
+    pub value: HeldValue<'a, V>,
 }
 
 /// A component's value by the way it travels.
-#[derive(Clone, Copy, Debug)]
-pub enum HeldValue<'a> {
+#[derive(Debug)]
+pub enum HeldValue<'a, V = Column> {
     /// Values by tick.
-    State(History<'a>),
+    State(History<'a, V>),
     /// The value.
     Reliable(&'a Row),
 }
 
 /// The recent values of one state component of one entity.
-#[derive(Clone, Copy, Debug)]
-pub struct History<'a> {
-    column: &'a Column,
+#[derive(Debug)]
+pub struct History<'a, V = Column> {
+    column: &'a V,
     row: RowId,
 }
+
+/// Views are references, whatever they look at.
+macro_rules! copied {
+    ($($view:ident),+) => { $(
+        impl<V> Clone for $view<'_, V> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<V> Copy for $view<'_, V> {}
+    )+ };
+}
+copied!(Entity, Held, HeldValue, History);
 
 impl<'a> History<'a> {
     /// The newest value.
@@ -58,18 +71,18 @@ impl<'a> History<'a> {
     }
 }
 
-impl Held<'_> {
+impl<V: StateValues> Held<'_, V> {
     /// The newest value.
     #[must_use]
     pub fn row(&self) -> Row {
         match self.value {
-            HeldValue::State(history) => Row { lanes: history.latest().lanes.into(), bytes: Vec::new() },
+            HeldValue::State(History { column, row }) => Row { lanes: column.newest(row).into(), bytes: Vec::new() },
             HeldValue::Reliable(row) => row.clone(),
         }
     }
 }
 
-impl<'a> Entity<'a> {
+impl<'a, V> Entity<'a, V> {
     /// Its name on the wire.
     #[must_use]
     pub fn id(self) -> NetId {
@@ -83,21 +96,21 @@ impl<'a> Entity<'a> {
     }
 
     /// By ascending id.
-    pub fn components(self) -> impl Iterator<Item = Held<'a>> {
+    pub fn components(self) -> impl Iterator<Item = Held<'a, V>> {
         let slot = &self.table.slots[self.slot as usize];
         slot.components.iter().map(move |(id, place)| held(self.table, *id, place))
     }
 
     /// One component.
     #[must_use]
-    pub fn held(self, id: ComponentId) -> Option<Held<'a>> {
+    pub fn held(self, id: ComponentId) -> Option<Held<'a, V>> {
         let components = &self.table.slots[self.slot as usize].components;
         let (id, place) = components.iter().find(|(other, _)| *other == id)?;
         Some(held(self.table, *id, place))
     }
 }
 
-fn held<'a>(table: &'a Table, id: ComponentId, place: &'a Place) -> Held<'a> {
+fn held<'a, V>(table: &'a Table<V>, id: ComponentId, place: &'a Place) -> Held<'a, V> {
     let value = match place {
         Place::State { column, row } => {
             HeldValue::State(History { column: &table.columns[usize::from(*column)].values, row: *row })
