@@ -11,13 +11,17 @@ use hd1_protocol::{
     structure::{self, StructureOp},
 };
 use proptest::prelude::*;
-use world::{LABEL, PLACE, label, lanes, schemas};
+use world::{LABEL, PLACE, TURN, label, lanes, schemas};
 
 fn snapshot() -> Vec<u8> {
     let spawns: Vec<_> = (1..20)
         .map(|i| StructureOp::Spawn {
             entity: NetId(i),
-            components: vec![(PLACE, lanes(&[i as i32, 2, 3])), (LABEL, label("x"))],
+            components: vec![
+                (PLACE, lanes(&[i as i32, 2, 3])),
+                (TURN, lanes(&[3, i as i32, -8, 700])),
+                (LABEL, label("x")),
+            ],
         })
         .collect();
     snapshot::encode(&Shapes::new(schemas()), Tick(100), 0, &spawns).unwrap().remove(0)
@@ -29,6 +33,10 @@ fn state_frame() -> Vec<u8> {
     writer.section(PLACE, Shapes::new(schemas()).shape(PLACE).unwrap());
     for i in 1..20u32 {
         writer.row(NetId(i), Some(&[i as i32, 2, 3]), None, base.onward_to(Tick(101)), &[7, 8, 9]);
+    }
+    writer.section(TURN, Shapes::new(schemas()).shape(TURN).unwrap());
+    for i in (1..20i32).step_by(2) {
+        writer.row(NetId(i as u32), Some(&[3, i, -8, 700]), None, base.onward_to(Tick(101)), &[i % 4, 7, -1_000, 0]);
     }
     let header = StateHeader::new(Tick(101), base, 0);
     state::frame(0, &writer.finish(header)[0])

@@ -13,7 +13,7 @@ use hd1_protocol::{
     state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
-use world::{LABEL, PLACE, label, lanes, schemas};
+use world::{LABEL, PLACE, TURN, label, lanes, schemas};
 
 fn golden(name: &str, bytes: &[u8]) {
     let path = format!("{}/golden/{name}.hex", env!("CARGO_MANIFEST_DIR"));
@@ -28,7 +28,10 @@ fn golden(name: &str, bytes: &[u8]) {
 
 fn spawns() -> Vec<StructureOp> {
     vec![
-        StructureOp::Spawn { entity: NetId(1), components: vec![(PLACE, lanes(&[100, -200, 300]))] },
+        StructureOp::Spawn {
+            entity: NetId(1),
+            components: vec![(PLACE, lanes(&[100, -200, 300])), (TURN, lanes(&[3, 205, -1024, 614]))],
+        },
         StructureOp::Spawn {
             entity: NetId(300),
             components: vec![(PLACE, lanes(&[0, 0, 0])), (LABEL, label("höher"))],
@@ -53,12 +56,17 @@ fn frames_are_what_they_were() {
     let base = Base::alone(Tick(1000));
     writer.section(PLACE, shapes.shape(PLACE).unwrap());
     writer.row(NetId(1), Some(&[100, -200, 300]), None, base.onward_to(Tick(1001)), &[101, -200, 236]);
+    writer.section(TURN, shapes.shape(TURN).unwrap());
+    // Another component is left out now.
+    let (was, is) = ([3, 205, -1024, 614], [1, -207, -610, 1650]);
+    writer.row(NetId(1), Some(&was), None, base.onward_to(Tick(1001)), &is);
     let mut mirror = Mirror::new(schemas());
     assert!(mirror.apply_snapshot_chunk(&snapshot[0]).unwrap());
     mirror.apply_structure(&batch).unwrap();
-    // The sum of: presence of 1; its place at the new lanes; its label.
+    // The sum of: presence of 1; its place and turn at the new lanes; its label.
     let sum = hd1_protocol::hash::presence(NetId(1))
         .wrapping_add(hd1_protocol::hash::component(NetId(1), PLACE, &[101, -200, 236], &[]))
+        .wrapping_add(hd1_protocol::hash::component(NetId(1), TURN, &is, &[]))
         .wrapping_add(hd1_protocol::hash::component(NetId(1), LABEL, &[], &label("neu").bytes));
     let header = StateHeader::new(Tick(1001), base, 8).with_hash(sum);
     let frame = state::frame(513, &writer.finish(header)[0]);

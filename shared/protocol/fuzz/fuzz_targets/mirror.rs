@@ -5,16 +5,16 @@
 mod world;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{FrameKind, Mirror, shapes::Shapes, structure};
+use hd1_protocol::{FrameKind, Mirror, shapes::Shapes, snapshot, structure};
 use libfuzzer_sys::fuzz_target;
-use world::{LABEL, PLACE, label, lanes, schemas};
+use world::{LABEL, PLACE, TURN, label, lanes, schemas};
 
 fuzz_target!(|data: &[u8]| {
     let mut mirror = Mirror::new(schemas()).recording_changes();
     let spawns: Vec<_> = (1..20)
         .map(|i| structure::StructureOp::Spawn {
             entity: NetId(i),
-            components: vec![(PLACE, lanes(&[1, 2, 3])), (LABEL, label("x"))],
+            components: vec![(PLACE, lanes(&[1, 2, 3])), (TURN, lanes(&[3, 9, -8, 7])), (LABEL, label("x"))],
         })
         .collect();
     let chunks = snapshot::encode(&Shapes::new(schemas()), Tick(5), 0, &spawns).expect("known components");

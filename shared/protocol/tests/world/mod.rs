@@ -4,6 +4,8 @@ use hd1_schema::{ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema,
 
 /// Three state lanes.
 pub const PLACE: ComponentId = ComponentId(1);
+/// A rotation: four state lanes.
+pub const TURN: ComponentId = ComponentId(2);
 /// Reliable text.
 pub const LABEL: ComponentId = ComponentId(3);
 
@@ -21,6 +23,7 @@ pub fn schemas() -> Vec<ComponentSchema> {
     let text = FieldKind::Text { max_bytes: 32 };
     vec![
         schema(PLACE, "Place", Delivery::State, "at", vec3, Value::Vec3([0.0; 3])),
+        schema(TURN, "Turn", Delivery::State, "turn", FieldKind::Quat, Value::Quat([0.0, 0.0, 0.0, 1.0])),
         schema(LABEL, "Label", Delivery::Reliable, "text", text, Value::Text(String::new())),
     ]
 }
