@@ -19,6 +19,9 @@ struct Args {
     /// For `peers`: the engines' figures, a JSON object a line; without it HD1 is measured alone.
     #[arg(long, value_name = "FILE")]
     figures: Option<PathBuf>,
+    /// For `peers`: also put the table between its marks in this file.
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -42,6 +45,9 @@ fn main() -> anyhow::Result<()> {
         Name::Scenes => scenes::run(args.quick)?,
     };
     report::print(&rows);
+    if let Some(file) = args.readme {
+        peers::readme::write(&rows, &file)?;
+    }
     if let Some(file) = args.json {
         report::write(&rows, &file)?;
     }

@@ -8,6 +8,7 @@ mod clients;
 mod cubes;
 mod join;
 mod loss;
+pub mod readme;
 mod steady;
 pub mod table;
 mod world;

@@ -12,7 +12,15 @@ pub const SEED: u64 = 1;
 /// # Errors
 /// No scene, or words that mean nothing.
 pub fn scene() -> anyhow::Result<(&'static Scene, bool)> {
-    let (name, quick) = arguments()?;
+    scene_after(0)
+}
+
+/// The same for a program whose first `count` words are its own.
+///
+/// # Errors
+/// As [`scene`].
+pub fn scene_after(count: usize) -> anyhow::Result<(&'static Scene, bool)> {
+    let (name, quick) = parse(std::env::args().skip(1 + count))?;
     let scene = Scene::named(&name).with_context(|| format!("there is no scene {name}"))?;
     Ok((scene, quick))
 }
@@ -22,7 +30,10 @@ pub fn scene() -> anyhow::Result<(&'static Scene, bool)> {
 /// # Errors
 /// No name, or words that mean nothing.
 pub fn arguments() -> anyhow::Result<(String, bool)> {
-    let mut words = std::env::args().skip(1);
+    parse(std::env::args().skip(1))
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<(String, bool)> {
     let name = words.next().context("usage: PROGRAM SCENE [--quick]")?;
     let quick = match words.next().as_deref() {
         None => false,

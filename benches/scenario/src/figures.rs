@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const SERVER_US_TICK: &str = "server_us_tick";
 /// Bytes of messages per changed body and client.
 pub const BYTES_PER_UPDATE: &str = "bytes_per_update";
+/// Bytes of messages per client and tick.
+pub const BYTES_CLIENT_TICK: &str = "bytes_client_tick";
 /// Messages per client and tick.
 pub const PACKETS_CLIENT_TICK: &str = "packets_client_tick";
 /// Bytes that a newcomer is sent until it has the world.
@@ -78,11 +80,11 @@ impl Tally {
     /// As figures. A scene in which nothing changes has no bytes per update.
     #[must_use]
     pub fn figures(self, figures: Figures) -> Figures {
-        let packets = self.packets as f64 / self.client_ticks.max(1) as f64;
+        let per_client_tick = |count: u64| count as f64 / self.client_ticks.max(1) as f64;
         let figures = figures
-            .with(SERVER_US_TICK, median(self.tick_us))
-            .with(PACKETS_CLIENT_TICK, packets)
-            .with("bytes_client_tick", self.bytes as f64 / self.client_ticks.max(1) as f64);
+            .with(PACKETS_CLIENT_TICK, per_client_tick(self.packets))
+            .with(BYTES_CLIENT_TICK, per_client_tick(self.bytes))
+            .with(SERVER_US_TICK, median(self.tick_us));
         if self.updates == 0 {
             return figures;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::ensure;
 use hd1_scenario::{
     Figures,
-    figures::{BYTES_PER_UPDATE, JOIN_BYTES, JOIN_US, SERVER_US_TICK},
+    figures::{BYTES_CLIENT_TICK, BYTES_PER_UPDATE, JOIN_BYTES, JOIN_US, SERVER_US_TICK},
     median,
 };
 
@@ -72,7 +72,7 @@ const LINES: &[Line] = &[
     line("asteroids_bytes_vs_colyseus", ("asteroids", BYTES_PER_UPDATE), BYTES, Some(COLYSEUS)),
     line("crowd_vs_replicon", ("crowd", SERVER_US_TICK), US, Some(REPLICON)),
     line("idle_ns_client", ("idle", SERVER_US_TICK), (1.0, "ns/client"), None),
-    line("idle_bytes_client", ("idle", "bytes_client_tick"), (1.0, "B/client"), None),
+    line("idle_bytes_client", ("idle", BYTES_CLIENT_TICK), (1.0, "B/client"), None),
     line("cubes_play_kbit", ("cubes", PLAY_KBIT), KBIT, None),
     line("cubes_rest_kbit", ("cubes", REST_KBIT), KBIT, None),
 ];
