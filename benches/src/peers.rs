@@ -11,6 +11,7 @@ mod loss;
 pub mod readme;
 mod steady;
 pub mod table;
+pub mod websocket;
 mod world;
 
 use std::{fs, path::Path};
@@ -22,7 +23,8 @@ use crate::report::Row;
 
 /// Its name in the figures.
 pub const ENGINE: &str = "HD1";
-/// The scenes of [`measure`], the simulated one too.
+/// The scenes of [`measure`], the simulated one too. The one over WebSocket is `hd1-peer`'s alone, which is its own
+/// clients' program as well.
 pub const SCENES: &[&str] = &["s1", "s2", "s3", "s4", "asteroids", "crowd", "idle", "loss", cubes::NAME];
 
 /// The rows of all engines whose figures a file has, a JSON object a line; without it of HD1 alone, measured here.
@@ -47,8 +49,10 @@ pub fn run(quick: bool, file: Option<&Path>) -> anyhow::Result<Vec<Row>> {
 /// There is no such scene, or a client does not show what the server holds.
 pub fn measure(name: &str, quick: bool) -> anyhow::Result<Figures> {
     let figures = Figures::verified(ENGINE, name);
-    if name == cubes::NAME {
-        return cubes::measure(quick, figures);
+    match name {
+        cubes::NAME => return cubes::measure(quick, figures),
+        websocket::NAME => return websocket::measure(quick, figures),
+        _ => {}
     }
     let scene = Scene::named(name).with_context(|| format!("there is no scene {name}"))?;
     match name {

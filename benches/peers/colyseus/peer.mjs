@@ -52,7 +52,7 @@ async function steady() {
   }
   await verify(frames.ticks.length);
   return {
-    server_us_tick: median(cpu),
+    ws_us_tick: median(cpu),
     encode_us_tick: median(encode),
     bytes_per_update: bytes / updates,
     bytes_client_tick: bytes / frames.measuredTicks,

@@ -13,6 +13,7 @@ use super::{
     ENGINE,
     cubes::{PLAY_KBIT, REST_KBIT},
     loss::{BYTES_LONG, BYTES_LOSSY, BYTES_PERFECT},
+    websocket::WS_US_TICK,
 };
 use crate::report::Row;
 
@@ -54,6 +55,7 @@ const LINES: &[Line] = &[
     line("s2_vs_replicon", ("s2", SERVER_US_TICK), US, Some(REPLICON)),
     line("s2_vs_lightyear", ("s2", SERVER_US_TICK), US, Some(LIGHTYEAR)),
     line("s2_ns_pair", ("s2", SERVER_US_TICK), (0.01, "ns/pair"), Some(REPLICON)),
+    line("s2_ws_vs_colyseus", ("s2", WS_US_TICK), US, Some(COLYSEUS)),
     line("s2_bytes", ("s2", BYTES_PER_UPDATE), BYTES, Some(REPLICON)),
     line("s2_bytes_vs_lightyear", ("s2", BYTES_PER_UPDATE), BYTES, Some(LIGHTYEAR)),
     line("s2_bytes_vs_colyseus", ("s2", BYTES_PER_UPDATE), BYTES, Some(COLYSEUS)),
