@@ -60,11 +60,10 @@ impl Motion {
                 body.spin[axis] += (turn[axis] * 15.0 - body.spin[axis] * 0.5) * dt_s;
             }
         }
-        for axis in 0..3 {
-            let (position, velocity) = (&mut body.position[axis], &mut body.velocity[axis]);
+        for ((position, velocity), half_m) in body.position.iter_mut().zip(&mut body.velocity).zip(half_m) {
             *position += *velocity * dt_s;
-            if position.abs() > half_m[axis] {
-                *position = position.clamp(-half_m[axis], half_m[axis]);
+            if position.abs() > half_m {
+                *position = position.clamp(-half_m, half_m);
                 *velocity = -*velocity;
             }
         }
