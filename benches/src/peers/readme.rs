@@ -28,7 +28,8 @@ const LINES: &[(&str, &[&str])] = &[
     ("idle: 100,000 entities, 1,000 clients, nothing changes", &["idle_ns_client"]),
     ("cubes: 901 cubes at 60 Hz, an avatar pushes them about", &["cubes_play_kbit"]),
     ("cubes at rest", &["cubes_rest_kbit"]),
-    ("5 % loss at 150 ms, 1 % of 10,000 change: bytes", &["loss_ratio", "loss_ratio_perfect"]),
+    ("5 % loss at 150 ms, 1 % of 10,000 change: bytes over those without loss", &["loss_ratio"]),
+    ("the same over those without loss and without delay", &["loss_ratio_perfect"]),
 ];
 
 /// Puts the table between its two marks.
