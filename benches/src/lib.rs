@@ -1,11 +1,12 @@
 //! Benches named for the question they answer: `cargo x bench NAME [--quick] [--json FILE]`.
 //!
 //! Every figure stands beside a named opponent measured in the same run, and every bench checks that the states agree,
-//! so nobody wins by sending less. [`scenario`] is seeded data that any engine can be fed with; [`report`] prints the
-//! table and writes the JSON.
+//! so nobody wins by sending less. `hd1-scenario` is seeded data that any engine can be fed with, [`transforms`] the same
+//! as HD1's entities; [`report`] prints the table and writes the JSON.
 
 pub mod mirror;
+pub mod peers;
 pub mod replication;
 pub mod report;
-pub mod scenario;
 pub mod scenes;
+pub mod transforms;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{mirror, replication, report, scenes};
+use hd1_benches::{mirror, peers, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -16,12 +16,20 @@ struct Args {
     /// Also write the rows as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// For `peers`: the engines' figures, a JSON object a line; without it HD1 is measured alone.
+    #[arg(long, value_name = "FILE")]
+    figures: Option<PathBuf>,
+    /// For `peers`: also put the table between its marks in this file.
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
     /// What does a client pay to follow a world?
     Mirror,
+    /// How does HD1 stand beside its public peers?
+    Peers,
     /// What does it cost to show a world to many clients?
     Replication,
     /// What does one tick of each library scene cost, and the bytes of a client that watches?
@@ -32,10 +40,14 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rows = match args.name {
         Name::Mirror => mirror::run(args.quick)?,
+        Name::Peers => peers::run(args.quick, args.figures.as_deref())?,
         Name::Replication => replication::run(args.quick)?,
         Name::Scenes => scenes::run(args.quick)?,
     };
     report::print(&rows);
+    if let Some(file) = args.readme {
+        peers::readme::write(&rows, &file)?;
+    }
     if let Some(file) = args.json {
         report::write(&rows, &file)?;
     }

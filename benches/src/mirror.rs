@@ -6,19 +6,18 @@
 
 use std::{collections::HashMap, hint::black_box, time::Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
-use hd1_core::{NetId, Tick};
+use hd1_core::Tick;
 use hd1_protocol::Mirror;
 use hd1_replication::{ClientKey, Outgoing, Replicator};
+use hd1_scenario::{Run, SEED, Scene, median};
 
 use crate::{
-    replication::row,
-    report::{self, median},
-    scenario::Scenario,
+    report,
+    transforms::{Transforms, net_id},
 };
 
-const ENTITIES: usize = 1_000;
 const CASES: &[(&str, usize)] = &[("mirror_alone", 1), ("mirror_200", 200), ("mirror_800", 800)];
 
 type Pose = (u32, [f32; 3], [f32; 4]);
@@ -38,15 +37,15 @@ pub fn run(quick: bool) -> anyhow::Result<Vec<report::Row>> {
 }
 
 fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
-    let schemas = hd1_world::builtin_schemas();
-    let transform = schemas.iter().find(|s| s.name == "Transform").expect("the catalogue has transforms").id;
-    let mut scenario = Scenario::new(1, ENTITIES, 1_000);
+    let scene = Scene::named("s1").context("a scene is gone")?;
+    let (schemas, transforms) = Transforms::of(scene);
+    let mut world = Run::new(scene, SEED);
     let mut replicator = Replicator::new(schemas.clone());
     let key = ClientKey(0);
     replicator.tick(Tick(1), |tracked| {
-        for (i, body) in scenario.bodies.iter().enumerate() {
-            tracked.spawned(NetId(i as u32 + 1));
-            tracked.set(NetId(i as u32 + 1), transform, &row(body));
+        for (i, body) in world.bodies().iter().enumerate() {
+            tracked.spawned(net_id(i));
+            tracked.set(net_id(i), transforms.id, &transforms.row(body));
         }
     })?;
     let snapshot = replicator.add_client(key)?;
@@ -57,19 +56,18 @@ fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
     let mut maps: Vec<HashMap<u32, Pose>> = vec![HashMap::new(); clients];
     let (mut ours, mut msgpack) = (Vec::new(), Vec::new());
     for now in 2..2 + ticks {
-        let moved = scenario.step();
+        world.step();
         replicator.tick(Tick(now), |tracked| {
-            for &i in &moved {
-                tracked.set(NetId(i as u32 + 1), transform, &row(&scenario.bodies[i]));
+            for (i, body) in world.changed() {
+                tracked.set(net_id(i), transforms.id, &transforms.row(body));
             }
         })?;
         replicator.ack(key, Tick(now - 1));
         let mut out = Outgoing::default();
         replicator.assemble(key, 0, &mut out);
-        let poses: Vec<Pose> =
-            moved.iter().map(|&i| (i as u32, scenario.bodies[i].position, scenario.bodies[i].rotation)).collect();
+        let poses: Vec<Pose> = world.changed().map(|(i, body)| (i as u32, body.position, body.rotation)).collect();
         let packed = rmp_serde::to_vec(&poses)?;
-        let per_update = 1.0e9 / (clients * moved.len()) as f64;
+        let per_update = 1.0e9 / (clients * world.changed().len()) as f64;
         ours.push(timed(&mut mirrors, |mirror| apply(mirror, &out.state))? * per_update);
         let unpack = |map: &mut HashMap<u32, Pose>| {
             let poses: Vec<Pose> = rmp_serde::from_slice(black_box(&packed))?;

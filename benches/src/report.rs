@@ -43,16 +43,6 @@ impl Row {
     }
 }
 
-/// The middle of several runs.
-///
-/// # Panics
-/// Where there is none.
-#[must_use]
-pub fn median(mut runs: Vec<f64>) -> f64 {
-    runs.sort_by(f64::total_cmp);
-    runs[runs.len() / 2]
-}
-
 /// Prints the table.
 pub fn print(rows: &[Row]) {
     println!("{:<34} {:>12} {:<14} {:>12} {:>8}  opponent", "id", "value", "unit", "theirs", "ratio");

@@ -9,9 +9,10 @@ use anyhow::{Context, ensure};
 use hd1_core::{ClientType, PlayerId, Role, SessionId, TickRate};
 use hd1_protocol::{InputSample, Mirror};
 use hd1_replication::{ClientKey, Outgoing, Replicator, WorldCapture};
+use hd1_scenario::median;
 use hd1_sim::{Command, Sim, SimConfig, TickInput};
 
-use crate::report::{self, median};
+use crate::report;
 
 const SCENES: &[&str] = &["lobby", "asteroids", "cubes", "city"];
 const PLAYERS: u32 = 8;

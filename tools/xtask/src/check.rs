@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{fuzz, repo, tidy};
+use crate::{bench, fuzz, repo, tidy};
 
 /// Formatting, lints, the repository's own rules and documentation, cheapest first.
 ///
@@ -13,7 +13,7 @@ pub fn run() -> Result<()> {
     tidy::run()?;
     repo::step("format");
     repo::must(repo::cargo().args(["fmt", "--all", "--", "--check"]))?;
-    for folder in fuzz::folders()? {
+    for folder in fuzz::folders()?.into_iter().chain(bench::peer_folders()) {
         repo::must(
             repo::cargo().args(["fmt", "--manifest-path"]).arg(folder.join("Cargo.toml")).args(["--", "--check"]),
         )?;

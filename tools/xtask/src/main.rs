@@ -12,8 +12,6 @@ mod test;
 mod tidy;
 mod web;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -60,19 +58,7 @@ enum Command {
         keep: bool,
     },
     /// Run a bench; without a name, list them.
-    Bench {
-        /// The bench, for example `tick`.
-        name: Option<String>,
-        /// End within five minutes, with fewer runs.
-        #[arg(long)]
-        quick: bool,
-        /// Also write the measurements there.
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        /// Passed on to the bench.
-        #[arg(last = true)]
-        rest: Vec<String>,
-    },
+    Bench(bench::Arguments),
     /// Build the browser app if its inputs have changed.
     Web {
         /// Build it even if they have not.
@@ -88,7 +74,7 @@ fn main() -> Result<()> {
         Command::Check => check::run(),
         Command::Tidy => tidy::run(),
         Command::Fuzz { target, seconds, keep } => fuzz::run(target.as_deref(), seconds, keep),
-        Command::Bench { name, quick, json, rest } => bench::run(name.as_deref(), quick, json.as_deref(), &rest),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Web { force } => web::build(force).map(|_| ()),
     }
 }

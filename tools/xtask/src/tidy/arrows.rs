@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools/xtask", &[]),
     ("tools", &["shared", "net", "plugins/manifest", "scenes"]),
     ("tests", &["shared", "net", "scenes"]),
-    ("benches", &["shared", "net", "scenes", "server", "plugins", "tools"]),
+    ("benches/scenario", &[]),
+    ("benches", &["shared", "net", "scenes", "server", "plugins", "tools", "benches/scenario"]),
 ];
 
 /// Who alone may import a heavy dependency. `benches` may import anything: the opponents live there.
