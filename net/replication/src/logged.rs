@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     column::RowId,
+    hash,
     state::{Base, StateWriter},
     table::StateValues,
 };
+use hd1_schema::ComponentId;
 
 /// See the module's words.
 #[derive(Debug)]
@@ -20,6 +22,12 @@ pub struct Logged {
     /// One value for each row.
     values: Vec<i32>,
     rows: Vec<Whose>,
+    /// By row: its part of the check sum as it was last summed up.
+    parts: Vec<u64>,
+    /// All parts.
+    sum: u64,
+    /// One bit a row: has it changed since?
+    unsummed: Vec<u64>,
     free: Vec<RowId>,
     /// The recent ticks that changed something, oldest first.
     log: VecDeque<TickLog>,
@@ -91,15 +99,20 @@ impl Changed {
     }
 
     fn rows(&self) -> impl Iterator<Item = u32> {
-        self.marked.iter().enumerate().flat_map(|(word, bits)| {
-            let mut bits = *bits;
-            std::iter::from_fn(move || {
-                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
-                bits &= bits - 1;
-                Some(word as u32 * 64 + bit)
-            })
-        })
+        ones(&self.marked)
     }
+}
+
+/// The numbers of the bits that are set, ascending.
+fn ones(words: &[u64]) -> impl Iterator<Item = u32> {
+    words.iter().enumerate().flat_map(|(word, bits)| {
+        let mut bits = *bits;
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+            bits &= bits - 1;
+            Some(word as u32 * 64 + bit)
+        })
+    })
 }
 
 impl Logged {
@@ -117,6 +130,38 @@ impl Logged {
             log.old.extend_from_slice(value);
         }
         value.copy_from_slice(lanes);
+        self.mark_unsummed(row);
+    }
+
+    #[inline]
+    fn mark_unsummed(&mut self, row: RowId) {
+        self.unsummed[row.number() as usize / 64] |= 1 << (row.number() % 64);
+    }
+
+    /// The check sum over all rows of `component`. What changed is hashed here and not as it changes: a value that moves
+    /// every tick is hashed once for each sum.
+    #[must_use]
+    pub fn sum(&self, component: ComponentId) -> u64 {
+        ones(&self.unsummed).fold(self.sum, |sum, row| {
+            sum.wrapping_add(self.part(component, row)).wrapping_sub(self.parts[row as usize])
+        })
+    }
+
+    /// As [`Logged::sum`], and remembers the parts.
+    pub fn sum_up(&mut self, component: ComponentId) -> u64 {
+        self.sum = self.sum(component);
+        let mut parts = std::mem::take(&mut self.parts);
+        for row in ones(&self.unsummed) {
+            parts[row as usize] = self.part(component, row);
+        }
+        self.parts = parts;
+        self.unsummed.fill(0);
+        self.sum
+    }
+
+    fn part(&self, component: ComponentId, row: u32) -> u64 {
+        let value = &self.values[row as usize * self.lanes..][..self.lanes];
+        hash::component(self.rows[row as usize].entity, component, value, &[])
     }
 
     /// The tick at which structure brought a row.
@@ -198,6 +243,9 @@ impl StateValues for Logged {
             lanes,
             values: Vec::new(),
             rows: Vec::new(),
+            parts: Vec::new(),
+            sum: 0,
+            unsummed: Vec::new(),
             free: Vec::new(),
             log: VecDeque::new(),
             spare: Vec::new(),
@@ -213,6 +261,8 @@ impl StateValues for Logged {
         let row = self.free.pop().unwrap_or_else(|| {
             self.values.resize(self.values.len() + self.lanes, 0);
             self.rows.push(Whose { entity, structure_tick: tick });
+            self.parts.push(0);
+            self.unsummed.resize(self.rows.len().div_ceil(64), 0);
             RowId::of(self.rows.len() as u32 - 1)
         });
         self.rows[row.number() as usize].entity = entity;
@@ -224,11 +274,15 @@ impl StateValues for Logged {
         let at = row.number() as usize;
         self.rows[at].structure_tick = tick;
         self.values[at * self.lanes..][..self.lanes].copy_from_slice(lanes);
+        self.mark_unsummed(row);
     }
 
     fn remove(&mut self, row: RowId) {
         // Its entries in the log are older than whatever structure brings next, and until then count as another's.
         self.rows[row.number() as usize] = Whose { entity: NetId::NONE, structure_tick: Tick(u64::MAX) };
+        let at = row.number() as usize;
+        self.sum = self.sum.wrapping_sub(std::mem::take(&mut self.parts[at]));
+        self.unsummed[at / 64] &= !(1 << (at % 64));
         self.free.push(row);
     }
 
@@ -269,6 +323,27 @@ mod tests {
         assert_eq!(since(&logged, 2, 1), [(0, 11, Some(10)), (1, 20, None)]);
         logged.forget_before(Tick(2));
         assert_eq!(since(&logged, 2, 2), [(0, 11, None), (1, 20, None)]);
+    }
+
+    #[test]
+    fn the_sum_is_that_of_what_is_there() {
+        let mut logged = Logged::new(1);
+        let id = ComponentId(7);
+        let sum = |values: &[(u32, i32)]| {
+            let parts = values.iter().map(|(entity, value)| hash::component(NetId(*entity), id, &[*value], &[]));
+            parts.fold(0u64, u64::wrapping_add)
+        };
+        let a = logged.add(NetId(1), Tick(1), &[10]);
+        let b = logged.add(NetId(2), Tick(1), &[20]);
+        assert_eq!((logged.sum(id), logged.sum_up(id)), (sum(&[(1, 10), (2, 20)]), sum(&[(1, 10), (2, 20)])));
+        set(&mut logged, a, 2, 11);
+        assert_eq!(logged.sum(id), sum(&[(1, 11), (2, 20)]));
+        logged.remove(b);
+        assert_eq!(logged.sum_up(id), sum(&[(1, 11)]));
+        let b = logged.add(NetId(3), Tick(3), &[30]);
+        logged.remove(a);
+        logged.reset(b, Tick(4), &[31]);
+        assert_eq!((logged.sum(id), logged.sum_up(id)), (sum(&[(3, 31)]), sum(&[(3, 31)])));
     }
 
     #[test]

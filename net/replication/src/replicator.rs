@@ -235,7 +235,7 @@ impl Replicator {
         let mut writer = StateWriter::default();
         self.tracked.write_since(base, &mut writer);
         let mut header = StateHeader::new(tick, base, self.structure_seq);
-        header.hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum());
+        header.hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum_up());
         let mut bodies = writer.finish(header).into_iter();
         let first = bodies.next().unwrap_or_default();
         let bodies = Arc::new(Bodies { first, rest: bodies.map(|body| state::frame(0, &body).into()).collect() });

@@ -1,11 +1,10 @@
 //! The world as clients see it: quantised rows, with enough history to code against any base still in use ([`Logged`]).
 //!
 //! It compares quantised values, so a component that was touched but did not change by a step is no change. The check
-//! sum is kept up to date with every change; nothing is ever summed over the whole world.
+//! sum is that of the last time and of what has changed since; nothing is ever summed over the whole world.
 
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
-    hash,
     shapes::Shapes,
     state::{Base, StateWriter},
     structure::StructureOp,
@@ -23,8 +22,6 @@ pub struct Tracked {
     tick: Tick,
     /// Structure changes of this tick, in the order they came.
     ops: Vec<StructureOp>,
-    /// The sum over state components; the rest is the table's.
-    state_sum: u64,
     /// Where the last change was: they come by ascending entity within a component.
     cursor: Cursor,
 }
@@ -55,7 +52,18 @@ impl Tracked {
     /// The check sum of everything shown at the newest tick.
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.table.structure_sum().wrapping_add(self.state_sum)
+        let state = self.table.state_columns().map(|(component, values)| values.sum(component));
+        state.fold(self.table.structure_sum(), u64::wrapping_add)
+    }
+
+    /// As [`Tracked::sum`], and the next one is quicker: only what changes until then is looked at.
+    pub fn sum_up(&mut self) -> u64 {
+        let state: u64 = self
+            .table
+            .state_columns_mut()
+            .map(|(component, values)| values.sum_up(component))
+            .fold(0, u64::wrapping_add);
+        self.table.structure_sum().wrapping_add(state)
     }
 
     /// Entities shown.
@@ -83,11 +91,7 @@ impl Tracked {
 
     /// An entity is gone; unknown ones are ignored.
     pub fn despawned(&mut self, entity: NetId) {
-        let sum = &mut self.state_sum;
-        let gone = self.table.despawn(entity, |component, lanes| {
-            *sum = sum.wrapping_sub(hash::component(entity, component, lanes, &[]));
-        });
-        if gone.is_ok() {
+        if self.table.despawn(entity).is_ok() {
             self.ops.push(StructureOp::Despawn { entity });
         }
     }
@@ -120,36 +124,22 @@ impl Tracked {
             // Structure brings this tick's value: let it bring the last one.
             return self.set_by_structure(entity, component, row);
         }
-        let before = hash::component(entity, component, old, &[]);
-        let after = hash::component(entity, component, &row.lanes, &[]);
-        self.state_sum = self.state_sum.wrapping_sub(before).wrapping_add(after);
         column.set(at, self.tick, &row.lanes);
     }
 
     /// As a change of structure, whole; of unknown entities none.
     fn set_by_structure(&mut self, entity: NetId, component: ComponentId, row: &Row) {
-        let before = self.state_part(entity, component);
         if self.table.set(entity, component, row, self.tick, &self.shapes).is_err() {
             return;
         }
-        let after = self.state_part(entity, component);
-        self.state_sum = self.state_sum.wrapping_sub(before).wrapping_add(after);
         self.note_set(entity, component, row);
     }
 
     /// A component is gone; what was not there is ignored.
     pub fn removed(&mut self, entity: NetId, component: ComponentId) {
-        let before = self.state_part(entity, component);
         if self.table.remove(entity, component).is_ok() {
-            self.state_sum = self.state_sum.wrapping_sub(before);
             self.ops.push(StructureOp::Remove { entity, component });
         }
-    }
-
-    /// What a component adds to the sum over state; 0 for none and for reliable ones.
-    fn state_part(&self, entity: NetId, component: ComponentId) -> u64 {
-        let place = self.table.state(&mut Cursor::default(), entity, component);
-        place.map_or(0, |(column, at)| hash::component(entity, component, column.newest(at), &[]))
     }
 
     /// This tick's structure changes.

@@ -341,7 +341,7 @@ impl Mirror {
                 MirrorChange::Spawned(entity)
             }
             StructureOp::Despawn { entity } => {
-                table.despawn(entity, |_, _| ())?;
+                table.despawn(entity)?;
                 MirrorChange::Despawned(entity)
             }
             StructureOp::Set { entity, component, row } => {

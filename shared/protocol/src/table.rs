@@ -171,20 +171,17 @@ impl<V: StateValues> Table<V> {
         Ok(())
     }
 
-    /// Takes an entity away. `each` is told its state components with their newest lanes.
+    /// Takes an entity away.
     ///
     /// # Errors
     /// `UnknownEntity`.
-    pub fn despawn(&mut self, id: NetId, mut each: impl FnMut(ComponentId, &[i32])) -> Result<(), DecodeError> {
+    pub fn despawn(&mut self, id: NetId) -> Result<(), DecodeError> {
         let at = self.position(id).map_err(|_| DecodeError::UnknownEntity(id.0))?;
         let (_, slot) = self.index.remove(at);
         self.structure_sum = self.structure_sum.wrapping_sub(hash::presence(id));
         let gone =
             std::mem::replace(&mut self.slots[slot as usize], Slot { id: NetId::NONE, components: SmallVec::new() });
         for (component, place) in gone.components {
-            if let Place::State { column, row } = &place {
-                each(component, self.columns[usize::from(*column)].values.newest(*row));
-            }
             self.release(id, slot, component, &place);
         }
         self.free.push(slot);

@@ -29,12 +29,12 @@ fn every_id_is_found_from_every_cursor() {
 fn slots_stay_while_others_come_and_go() {
     let mut table = table(&[1, 2, 3]);
     let slot = table.get(NetId(3)).unwrap().slot();
-    table.despawn(NetId(1), |_, _| ()).unwrap();
+    table.despawn(NetId(1)).unwrap();
     assert!(table.at_slot(0).is_none());
     table.spawn(NetId(8)).unwrap();
     assert_eq!(table.at_slot(slot).unwrap().id(), NetId(3));
     assert_eq!(table.at_slot(0).unwrap().id(), NetId(8), "a free slot is used again");
-    assert_eq!(table.despawn(NetId(1), |_, _| ()), Err(DecodeError::UnknownEntity(1)));
+    assert_eq!(table.despawn(NetId(1)), Err(DecodeError::UnknownEntity(1)));
     assert!(table.spawn(NetId(8)).is_err() && table.spawn(NetId::NONE).is_err());
 }
 
