@@ -5,7 +5,7 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
     structure::{StructureOp, encode_batch},
 };
@@ -27,7 +27,7 @@ impl Scene {
         let mirror = Mirror::new(hd1_world::builtin_schemas()).keeping_ticks(16);
         let mut scene = Scene { shapes, mirror, seq: 0 };
         let spawns: Vec<_> = entities.iter().map(|(id, components)| scene.spawn(*id, components)).collect();
-        for chunk in snapshot::encode(&scene.shapes, Tick(10), 0, &spawns).unwrap() {
+        for chunk in snapshot::encode(&scene.shapes, Tick(10), 0, &Shown::of_spawns(&spawns)).unwrap() {
             scene.mirror.apply_snapshot_chunk(&chunk).unwrap();
         }
         scene

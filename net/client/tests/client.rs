@@ -13,7 +13,7 @@ use hd1_protocol::{
     CloseCode, InputSample, Operation, ServerMessage,
     message::{OpError, OpErrorCode, Welcome},
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
 };
 use hd1_schema::catalogue_hash;
@@ -56,7 +56,7 @@ async fn serve(mut link: Link, seen: Seen) {
                 }
                 ClientEvent::Hello { .. } => {
                     server.accept(now(), welcome(), &[]);
-                    let snapshot = snapshot::encode(&Shapes::default(), tick, 0, &[]).unwrap();
+                    let snapshot = snapshot::encode(&Shapes::default(), tick, 0, &Shown::of_spawns(&[])).unwrap();
                     server.send_snapshot(now(), tick, snapshot.into_iter().map(Bytes::from));
                     live = true;
                 }

@@ -46,6 +46,21 @@ impl Outgoing {
 struct Bodies {
     first: Vec<u8>,
     rest: Vec<Bytes>,
+    /// The first as it was last framed: many clients in a row have sent no input.
+    framed: Option<(u32, Bytes)>,
+}
+
+impl Bodies {
+    fn first(&mut self, input_ack: u32) -> Bytes {
+        match &self.framed {
+            Some((acked, frame)) if *acked == input_ack => frame.clone(),
+            _ => {
+                let frame = Bytes::from(state::frame(input_ack, &self.first));
+                self.framed = Some((input_ack, frame.clone()));
+                frame
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -104,8 +119,11 @@ pub struct Replicator {
     clients: BTreeMap<ClientKey, Client>,
     /// This tick's structure batches.
     batches: Vec<Bytes>,
-    /// This tick's state bodies by base.
-    bodies: HashMap<Base, Arc<Bodies>>,
+    /// This tick's state bodies.
+    bodies: Vec<Bodies>,
+    by_base: HashMap<Base, usize>,
+    /// The base last asked for, and its bodies.
+    newest_base: Option<(Base, usize)>,
     /// The newest tick's snapshot, for those who join together.
     snapshot: Option<(Tick, Arc<[Bytes]>)>,
 }
@@ -118,7 +136,9 @@ impl Replicator {
             structure_seq: 0,
             clients: BTreeMap::new(),
             batches: Vec::new(),
-            bodies: HashMap::new(),
+            bodies: Vec::new(),
+            by_base: HashMap::new(),
+            newest_base: None,
             snapshot: None,
         }
     }
@@ -155,6 +175,8 @@ impl Replicator {
         self.tracked.begin(tick, oldest.max(Tick(tick.0.saturating_sub(HISTORY_TICKS))));
         feed(&mut self.tracked);
         self.bodies.clear();
+        self.by_base.clear();
+        self.newest_base = None;
         self.batches.clear();
         self.snapshot = None;
         for ops in self.tracked.ops().chunks(BATCH_OPS_MAX) {
@@ -175,8 +197,8 @@ impl Replicator {
         let frames = match &self.snapshot {
             Some((at, frames)) if *at == tick => Arc::clone(frames),
             _ => {
-                let spawns = self.tracked.spawns();
-                let chunks = snapshot::encode(self.tracked.shapes(), tick, self.structure_seq, &spawns)?;
+                let shown = self.tracked.shown();
+                let chunks = snapshot::encode(self.tracked.shapes(), tick, self.structure_seq, &shown)?;
                 let frames: Arc<[Bytes]> = chunks.into_iter().map(Bytes::from).collect();
                 self.snapshot = Some((tick, Arc::clone(&frames)));
                 frames
@@ -218,7 +240,7 @@ impl Replicator {
             return;
         }
         let bodies = self.bodies_for(base);
-        out.state.push(state::frame(input_ack, &bodies.first).into());
+        out.state.push(bodies.first(input_ack));
         out.state.extend(bodies.rest.iter().cloned());
     }
 
@@ -227,10 +249,20 @@ impl Replicator {
         self.tracked.write_since(base, writer);
     }
 
-    fn bodies_for(&mut self, base: Base) -> Arc<Bodies> {
-        if let Some(bodies) = self.bodies.get(&base) {
-            return Arc::clone(bodies);
-        }
+    fn bodies_for(&mut self, base: Base) -> &mut Bodies {
+        // Most clients stand where the one before them stands.
+        let at = match self.newest_base {
+            Some((newest, at)) if newest == base => at,
+            _ => match self.by_base.get(&base) {
+                Some(at) => *at,
+                None => self.encode(base),
+            },
+        };
+        self.newest_base = Some((base, at));
+        &mut self.bodies[at]
+    }
+
+    fn encode(&mut self, base: Base) -> usize {
         let tick = self.tracked.tick();
         let mut writer = StateWriter::default();
         self.tracked.write_since(base, &mut writer);
@@ -238,8 +270,9 @@ impl Replicator {
         header.hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum_up());
         let mut bodies = writer.finish(header).into_iter();
         let first = bodies.next().unwrap_or_default();
-        let bodies = Arc::new(Bodies { first, rest: bodies.map(|body| state::frame(0, &body).into()).collect() });
-        self.bodies.insert(base, Arc::clone(&bodies));
-        bodies
+        let rest = bodies.map(|body| state::frame(0, &body).into()).collect();
+        self.bodies.push(Bodies { first, rest, framed: None });
+        self.by_base.insert(base, self.bodies.len() - 1);
+        self.bodies.len() - 1
     }
 }

@@ -6,9 +6,10 @@
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     shapes::Shapes,
+    snapshot::Shown,
     state::{Base, StateWriter},
     structure::StructureOp,
-    table::{Cursor, Entity, HeldValue, StateValues as _, Table},
+    table::{Cursor, HeldValue, StateValues as _, Table},
 };
 use hd1_schema::{ComponentId, ComponentSchema, Delivery, Row};
 
@@ -148,14 +149,18 @@ impl Tracked {
         &self.ops
     }
 
-    /// Everything as spawns in ascending order: a join snapshot's content.
+    /// Everything: a join snapshot's content.
     #[must_use]
-    pub fn spawns(&self) -> Vec<StructureOp> {
-        let spawn = |entity: Entity<'_, Logged>| StructureOp::Spawn {
-            entity: entity.id(),
-            components: entity.components().map(|held| (held.id, held.row())).collect(),
-        };
-        self.table.entities().map(spawn).collect()
+    pub fn shown(&self) -> Shown<'_> {
+        let mut shown = Shown::default();
+        for entity in self.table.entities() {
+            shown.entity(entity.id());
+            for held in entity.components() {
+                let (lanes, bytes) = held.parts();
+                shown.component(held.id, lanes, bytes);
+            }
+        }
+        shown
     }
 
     /// Writes every state component that changed after `base`. What structure brought is left out: it went with

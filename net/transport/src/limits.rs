@@ -46,7 +46,7 @@ pub const READ_CHUNK_BYTES: usize = 8 * 1024;
 /// Bytes that a WebSocket reads at once, kept for the life of the connection.
 pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that a WebSocket gathers before it writes.
-pub const WEBSOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
+pub const WEBSOCKET_WRITE_BUFFER_BYTES: usize = 16 * 1024;
 /// Bytes that a WebSocket may hold unwritten: one largest frame and what was gathered.
 pub const WEBSOCKET_WRITE_MAX_BYTES: usize = hd1_protocol::limits::FRAME_OUT_BYTES_MAX + 128 * 1024;
 /// For the last frames and the close code to be read.

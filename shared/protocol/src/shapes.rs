@@ -165,13 +165,13 @@ fn shape_of(schema: &ComponentSchema) -> Shape {
 }
 
 /// Appends a whole row: its lanes as zigzag varints, then the variable bytes with their length.
-pub(crate) fn write_row(out: &mut Vec<u8>, row: &Row, shape: &Shape) {
-    for lane in &row.lanes {
+pub(crate) fn write_row(out: &mut Vec<u8>, lanes: &[i32], bytes: &[u8], shape: &Shape) {
+    for lane in lanes {
         wire::zigzag(out, *lane);
     }
     if shape.variable {
-        wire::varint(out, row.bytes.len() as u64);
-        out.extend_from_slice(&row.bytes);
+        wire::varint(out, bytes.len() as u64);
+        out.extend_from_slice(bytes);
     }
 }
 

@@ -27,6 +27,8 @@ const LANES_IN_CHUNK_MAX: usize = 64 * 1024;
 const SAMPLES: usize = 63;
 /// Bits that an entity's id mostly takes beyond those of the one before it.
 const GAP_BITS: u32 = 0;
+/// Bits of how many follow it.
+const RUN_BITS: u32 = 2;
 
 /// A decoded piece of a join snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,78 +45,128 @@ pub struct SnapshotChunk {
     pub ops: Vec<StructureOp>,
 }
 
-type Spawn<'a> = (NetId, &'a [(ComponentId, Row)]);
 type Spawned = (NetId, Vec<(ComponentId, Row)>);
 
-/// Encodes the world at `tick` as chunks of spawns; at least one chunk, however empty the world. Spawns ascend by
-/// entity, their components by id; other ops are left out.
+/// A world to be shown: what [`encode`] takes.
+#[derive(Debug, Default)]
+pub struct Shown<'a> {
+    /// Ascending.
+    entities: Vec<NetId>,
+    columns: BTreeMap<ComponentId, Vec<ShownRow<'a>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ShownRow<'a> {
+    /// Index into the entities.
+    at: u32,
+    lanes: &'a [i32],
+    bytes: &'a [u8],
+}
+
+impl<'a> Shown<'a> {
+    /// Of spawns that ascend by entity; other ops are left out.
+    pub fn of_spawns(spawns: &'a [StructureOp]) -> Self {
+        let mut shown = Shown::default();
+        for op in spawns {
+            if let StructureOp::Spawn { entity, components } = op {
+                shown.entity(*entity);
+                for (component, row) in components {
+                    shown.component(*component, &row.lanes, &row.bytes);
+                }
+            }
+        }
+        shown
+    }
+
+    /// Adds an entity; they ascend.
+    pub fn entity(&mut self, entity: NetId) {
+        self.entities.push(entity);
+    }
+
+    /// Adds a component of the entity last added.
+    #[inline]
+    pub fn component(&mut self, component: ComponentId, lanes: &'a [i32], bytes: &'a [u8]) {
+        let at = (self.entities.len() as u32).saturating_sub(1);
+        self.columns.entry(component).or_default().push(ShownRow { at, lanes, bytes });
+    }
+
+    /// Where chunks end: by entities, lanes and bytes.
+    fn ends(&self) -> Vec<usize> {
+        let mut sizes = vec![(0u32, 0u32); self.entities.len()];
+        for row in self.columns.values().flatten() {
+            if let Some((lanes, bytes)) = sizes.get_mut(row.at as usize) {
+                *lanes += row.lanes.len() as u32;
+                // Each lane at most 5 bytes, and the row's entity.
+                *bytes += (5 * row.lanes.len() + row.bytes.len() + 8) as u32;
+            }
+        }
+        let (mut ends, mut start, mut lanes, mut bytes) = (Vec::new(), 0, 0, 0);
+        for (at, (more_lanes, more_bytes)) in sizes.into_iter().enumerate() {
+            let full = at - start == ENTITIES_MAX
+                || lanes + more_lanes as usize > LANES_IN_CHUNK_MAX
+                || bytes + more_bytes as usize > limits::SNAPSHOT_CHUNK_BYTES_MAX;
+            if full {
+                ends.push(at);
+                (start, lanes, bytes) = (at, 0, 0);
+            }
+            (lanes, bytes) = (lanes + more_lanes as usize, bytes + more_bytes as usize);
+        }
+        ends.push(self.entities.len());
+        ends
+    }
+}
+
+/// Encodes the world at `tick` as chunks of spawns; at least one chunk, however empty the world.
 ///
 /// # Errors
 /// `UnknownComponent`.
-pub fn encode(shapes: &Shapes, tick: Tick, seq: u64, spawns: &[StructureOp]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let spawns = spawns.iter().filter_map(|op| match op {
-        StructureOp::Spawn { entity, components } => Some((*entity, components.as_slice())),
-        _ => None,
-    });
-    let mut chunks: Vec<Vec<Spawn<'_>>> = vec![Vec::new()];
-    let (mut lanes, mut bytes) = (0, 0);
-    for spawn in spawns {
-        let more_lanes: usize = spawn.1.iter().map(|(_, row)| row.lanes.len()).sum();
-        // Each lane at most 5 bytes, and the row's entity.
-        let more_bytes: usize = spawn.1.iter().map(|(_, row)| 5 * row.lanes.len() + row.bytes.len() + 8).sum();
-        let full = chunks.last().is_some_and(|chunk| chunk.len() == ENTITIES_MAX)
-            || lanes + more_lanes > LANES_IN_CHUNK_MAX
-            || bytes + more_bytes > limits::SNAPSHOT_CHUNK_BYTES_MAX;
-        if full {
-            (lanes, bytes) = (0, 0);
-            chunks.push(Vec::new());
-        }
-        (lanes, bytes) = (lanes + more_lanes, bytes + more_bytes);
-        if let Some(chunk) = chunks.last_mut() {
-            chunk.push(spawn);
-        }
-    }
-    let last = chunks.len() - 1;
-    let encode = |(index, chunk): (usize, &Vec<Spawn<'_>>)| {
+pub fn encode(shapes: &Shapes, tick: Tick, seq: u64, shown: &Shown<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let ends = shown.ends();
+    let last = ends.len() - 1;
+    let mut start = 0;
+    let encode = |(index, end): (usize, usize)| {
         let mut out = vec![FrameKind::SnapshotChunk as u8];
         wire::varint(&mut out, tick.0);
         wire::varint(&mut out, seq);
         wire::varint(&mut out, index as u64);
         out.push(u8::from(index == last));
-        write_chunk(&mut out, shapes, chunk)?;
+        write_chunk(&mut out, shapes, shown, start..end)?;
+        start = end;
         Ok(out)
     };
-    chunks.iter().enumerate().map(encode).collect()
+    ends.into_iter().enumerate().map(encode).collect()
 }
 
-fn write_chunk(out: &mut Vec<u8>, shapes: &Shapes, spawns: &[Spawn<'_>]) -> Result<(), DecodeError> {
+fn write_chunk(
+    out: &mut Vec<u8>,
+    shapes: &Shapes,
+    shown: &Shown<'_>,
+    range: std::ops::Range<usize>,
+) -> Result<(), DecodeError> {
     let mut bits = BitWriter::default();
-    wire::varint(out, spawns.len() as u64);
-    let mut before = 0u32;
-    let mut columns: BTreeMap<ComponentId, Vec<(usize, &Row)>> = BTreeMap::new();
-    for (at, (entity, components)) in spawns.iter().enumerate() {
-        bits.put_number(entity.0.wrapping_sub(before).wrapping_sub(1), GAP_BITS);
-        before = entity.0;
-        for (component, row) in *components {
-            columns.entry(*component).or_default().push((at, row));
-        }
-    }
+    wire::varint(out, range.len() as u64);
+    write_entities(&mut bits, &shown.entities[range.clone()]);
     let mut section = Section::default();
     let mut reliable = Vec::new();
-    for (component, rows) in &columns {
+    for (component, rows) in &shown.columns {
+        let place = |at: usize| rows.partition_point(|row| (row.at as usize) < at);
+        let rows = &rows[place(range.start)..place(range.end)];
+        if rows.is_empty() {
+            continue;
+        }
         let shape = shapes.shape(*component)?;
         if shape.delivery == Delivery::State {
             bits.put(1, 1);
             bits.put(u32::from(component.0), 16);
-            write_state(&mut bits, shape, rows, &mut section);
+            write_state(&mut bits, shape, rows, range.start, &mut section);
         } else {
             wire::varint(&mut reliable, u64::from(component.0));
             wire::varint(&mut reliable, rows.len() as u64);
-            let mut next = 0;
-            for (at, row) in rows {
-                wire::varint(&mut reliable, (*at - next) as u64);
-                write_row(&mut reliable, row, shape);
-                next = *at + 1;
+            let mut next = range.start;
+            for row in rows {
+                wire::varint(&mut reliable, (row.at as usize - next) as u64);
+                write_row(&mut reliable, row.lanes, row.bytes, shape);
+                next = row.at as usize + 1;
             }
         }
     }
@@ -127,27 +179,41 @@ fn write_chunk(out: &mut Vec<u8>, shapes: &Shapes, spawns: &[Spawn<'_>]) -> Resu
     Ok(())
 }
 
-fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[(usize, &Row)], section: &mut Section) {
+/// Runs of ids that follow each other.
+fn write_entities(bits: &mut BitWriter, mut entities: &[NetId]) {
+    let mut before = 0u32;
+    while let Some(first) = entities.first() {
+        let follows = |(i, id): &(usize, &NetId)| id.0 == first.0.wrapping_add(*i as u32);
+        let length = entities.iter().enumerate().take_while(follows).count();
+        bits.put_number(first.0.wrapping_sub(before).wrapping_sub(1), GAP_BITS);
+        bits.put_number(length as u32 - 1, RUN_BITS);
+        before = first.0.wrapping_add(length as u32 - 1);
+        entities = &entities[length..];
+    }
+}
+
+fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[ShownRow<'_>], first: usize, section: &mut Section) {
     let usual = usual(shape, rows);
     let usual = &usual[..shape.lanes];
     for lane in usual {
         bits.put(*lane as u32, 32);
     }
     section.clear();
-    for (at, row) in rows {
-        section.push(shape, *at as u32 + 1, &row.lanes, |expected| expected.copy_from_slice(usual));
+    for row in rows {
+        let number = row.at - first as u32 + 1;
+        section.push(shape, number, row.lanes, |expected| expected.copy_from_slice(usual));
     }
     section.write_whole(shape, bits);
 }
 
 /// The middle value of each lane among some rows; of a rotation's index there is none.
-fn usual(shape: &Shape, rows: &[(usize, &Row)]) -> [i32; LANES_MAX] {
+fn usual(shape: &Shape, rows: &[ShownRow<'_>]) -> [i32; LANES_MAX] {
     let mut usual = [0; LANES_MAX];
     let step = rows.len().div_ceil(SAMPLES).max(1);
     let mut sample = Vec::with_capacity(SAMPLES);
     for (i, usual) in usual.iter_mut().enumerate().take(shape.lanes) {
         sample.clear();
-        sample.extend(rows.iter().step_by(step).filter_map(|(_, row)| row.lanes.get(i).copied()));
+        sample.extend(rows.iter().step_by(step).filter_map(|row| row.lanes.get(i).copied()));
         sample.sort_unstable();
         *usual = sample.get(sample.len() / 2).copied().unwrap_or(0);
     }
@@ -180,10 +246,17 @@ fn read_chunk(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Vec<StructureO
     let mut bits = BitReader::new(reader.bytes(length)?);
     let mut spawns: Vec<Spawned> = Vec::with_capacity(count);
     let mut entity = 0u32;
-    for _ in 0..count {
+    while spawns.len() < count {
         let gap = bits.take_number(GAP_BITS);
-        entity = entity.checked_add(gap).and_then(|id| id.checked_add(1)).ok_or(DecodeError::Limit("entity id"))?;
-        spawns.push((NetId(entity), Vec::new()));
+        let length = bits.take_number(RUN_BITS).saturating_add(1);
+        if length as usize > count - spawns.len() {
+            return Err(DecodeError::Limit("entities of a snapshot chunk"));
+        }
+        entity = entity.checked_add(gap).ok_or(DecodeError::Limit("entity id"))?;
+        for _ in 0..length {
+            entity = entity.checked_add(1).ok_or(DecodeError::Limit("entity id"))?;
+            spawns.push((NetId(entity), Vec::new()));
+        }
     }
     bits.check()?;
     read_state(&mut bits, shapes, &mut spawns)?;

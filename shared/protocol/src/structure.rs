@@ -126,7 +126,7 @@ fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<(), 
 
 fn write_component(out: &mut Vec<u8>, component: ComponentId, row: &Row, shape: &Shape) {
     wire::varint(out, u64::from(component.0));
-    write_row(out, row, shape);
+    write_row(out, &row.lanes, &row.bytes, shape);
 }
 
 fn read_ops(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Vec<StructureOp>, DecodeError> {

@@ -6,7 +6,7 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
@@ -24,7 +24,7 @@ fn snapshot() -> Vec<u8> {
             ],
         })
         .collect();
-    snapshot::encode(&Shapes::new(schemas()), Tick(100), 0, &spawns).unwrap().remove(0)
+    snapshot::encode(&Shapes::new(schemas()), Tick(100), 0, &Shown::of_spawns(&spawns)).unwrap().remove(0)
 }
 
 fn state_frame() -> Vec<u8> {

@@ -9,7 +9,7 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror, StateOutcome,
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
@@ -42,7 +42,7 @@ fn spawns() -> Vec<StructureOp> {
 #[test]
 fn frames_are_what_they_were() {
     let shapes = Shapes::new(schemas());
-    let snapshot = snapshot::encode(&shapes, Tick(1000), 7, &spawns()).unwrap();
+    let snapshot = snapshot::encode(&shapes, Tick(1000), 7, &Shown::of_spawns(&spawns())).unwrap();
     assert_eq!(snapshot.len(), 1);
     golden("snapshot", &snapshot[0]);
     let ops = [
@@ -81,7 +81,9 @@ fn frames_are_what_they_were() {
 fn a_wrong_check_sum_is_seen() {
     let shapes = Shapes::new(schemas());
     let mut mirror = Mirror::new(schemas());
-    mirror.apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &spawns()).unwrap()[0]).unwrap();
+    mirror
+        .apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &Shown::of_spawns(&spawns())).unwrap()[0])
+        .unwrap();
     let header = StateHeader::new(Tick(6), Base::alone(Tick(5)), 0).with_hash(1);
     mirror.apply_state(&state::frame(0, &StateWriter::default().finish(header)[0])).unwrap();
     assert_eq!((mirror.stats().checks, mirror.stats().desyncs), (1, 1));
@@ -91,7 +93,7 @@ fn a_wrong_check_sum_is_seen() {
 fn state_waits_for_the_structure_it_stands_on() {
     let shapes = Shapes::new(schemas());
     let mut mirror = Mirror::new(schemas());
-    mirror.apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &[]).unwrap()[0]).unwrap();
+    mirror.apply_snapshot_chunk(&snapshot::encode(&shapes, Tick(5), 0, &Shown::of_spawns(&[])).unwrap()[0]).unwrap();
     let batch = structure::encode_batch(&shapes, Tick(6), 1, &spawns()).unwrap();
     let mut writer = StateWriter::default();
     let base = Base::alone(Tick(5));

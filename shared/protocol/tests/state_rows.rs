@@ -7,7 +7,7 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     limits::DATAGRAM_BYTES_MAX,
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
     structure::StructureOp,
 };
@@ -127,7 +127,7 @@ proptest! {
                 components: lanes.iter().map(row).collect(),
             })
             .collect();
-        let chunks = snapshot::encode(&shapes(), Tick(3), 2, &spawns).unwrap();
+        let chunks = snapshot::encode(&shapes(), Tick(3), 2, &Shown::of_spawns(&spawns)).unwrap();
         let read = chunks.iter().flat_map(|chunk| snapshot::decode(&shapes(), chunk).unwrap().ops);
         prop_assert_eq!(read.collect::<Vec<_>>(), spawns);
     }
@@ -140,7 +140,7 @@ fn a_large_world_takes_several_chunks() {
         components: vec![(ID, Row { lanes: [entity as i32; LANES].into_iter().collect(), bytes: Vec::new() })],
     };
     let spawns: Vec<StructureOp> = (1..10_000).map(spawn).collect();
-    let chunks = snapshot::encode(&shapes(), Tick(3), 2, &spawns).unwrap();
+    let chunks = snapshot::encode(&shapes(), Tick(3), 2, &Shown::of_spawns(&spawns)).unwrap();
     let chunks: Vec<_> = chunks.iter().map(|chunk| snapshot::decode(&shapes(), chunk).unwrap()).collect();
     assert!(chunks.len() > 2 && chunks.iter().enumerate().all(|(i, chunk)| chunk.index as usize == i));
     assert!(chunks.iter().rev().skip(1).all(|chunk| !chunk.last) && chunks.last().unwrap().last);

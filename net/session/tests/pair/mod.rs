@@ -7,7 +7,7 @@ use hd1_protocol::{
     Encoding, Packet, Room, hash,
     message::{Hello, Welcome},
     shapes::Shapes,
-    snapshot,
+    snapshot::{self, Shown},
     state::{self, Base, StateHeader, StateWriter},
     structure::{self, StructureOp},
 };
@@ -90,7 +90,7 @@ impl World {
             components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
         };
         let spawns: Vec<_> = self.places.iter().enumerate().map(spawn).collect();
-        let chunks = snapshot::encode(&self.shapes, self.tick, self.seq, &spawns).unwrap();
+        let chunks = snapshot::encode(&self.shapes, self.tick, self.seq, &Shown::of_spawns(&spawns)).unwrap();
         chunks.into_iter().map(Bytes::from).collect()
     }
 

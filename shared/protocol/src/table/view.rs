@@ -71,7 +71,16 @@ impl<'a> History<'a> {
     }
 }
 
-impl<V: StateValues> Held<'_, V> {
+impl<'a, V: StateValues> Held<'a, V> {
+    /// The newest value's lanes and bytes.
+    #[must_use]
+    pub fn parts(self) -> (&'a [i32], &'a [u8]) {
+        match self.value {
+            HeldValue::State(History { column, row }) => (column.newest(row), &[]),
+            HeldValue::Reliable(row) => (&row.lanes, &row.bytes),
+        }
+    }
+
     /// The newest value.
     #[must_use]
     pub fn row(&self) -> Row {
