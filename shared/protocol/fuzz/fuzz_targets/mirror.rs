@@ -5,7 +5,12 @@
 mod world;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{FrameKind, Mirror, shapes::Shapes, snapshot::{self, Shown}, structure};
+use hd1_protocol::{
+    FrameKind, Mirror,
+    shapes::Shapes,
+    snapshot::{self, Shown},
+    structure,
+};
 use libfuzzer_sys::fuzz_target;
 use world::{LABEL, PLACE, TURN, label, lanes, schemas};
 
@@ -17,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
             components: vec![(PLACE, lanes(&[1, 2, 3])), (TURN, lanes(&[3, 9, -8, 7])), (LABEL, label("x"))],
         })
         .collect();
-    let chunks = snapshot::encode(&Shapes::new(schemas()), Tick(5), 0, &Shown::of_spawns(&spawns)).expect("known components");
+    let chunks =
+        snapshot::encode(&Shapes::new(schemas()), Tick(5), 0, &Shown::of_spawns(&spawns)).expect("known components");
     mirror.apply_snapshot_chunk(&chunks[0]).expect("our own snapshot");
     let mut rest = data;
     while let [a, b, tail @ ..] = rest {
