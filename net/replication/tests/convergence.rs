@@ -356,3 +356,25 @@ fn a_client_that_joins_before_the_first_tick_is_sent_state_without_asking() {
     assert_eq!(mirror.acked(), Tick(3));
     assert_same(&model, &mirror);
 }
+
+#[test]
+fn what_is_again_as_it_was_is_told_to_one_who_saw_it_in_between() {
+    let mut server = Replicator::new(schemas());
+    let mut model = Model::default();
+    let spawn = Edit::Spawn { look: false, label: false };
+    server.tick(Tick(1), |feed| model.apply(&spawn, feed)).unwrap();
+    let mut mirror = Mirror::new(schemas());
+    for frame in server.add_client(ClientKey(1)).unwrap().iter() {
+        mirror.apply_snapshot_chunk(frame).unwrap();
+    }
+    // There, back, and still; what the client says of it is lost, so that all ticks stand on the snapshot.
+    for (now, way) in [(2, 5), (3, -5), (4, 0)] {
+        server.tick(Tick(now), |feed| model.apply(&Edit::Move(0, way), feed)).unwrap();
+        let mut out = Outgoing::default();
+        server.assemble(ClientKey(1), 0, &mut out);
+        for frame in &out.state {
+            mirror.apply_state(frame).unwrap();
+        }
+        assert_same(&model, &mirror);
+    }
+}
