@@ -15,8 +15,9 @@ use crate::{
     bits::BitWriter,
     predict,
     shapes::{Motion, Shape},
+    wire,
 };
-use codes::{GAP_BITS, GroupCode, TURNED, always, noise_of, write_codes, write_group, write_index, write_mask, zigzag};
+use codes::{GAP_BITS, GroupCode, TURNED, always, noise_of, write_codes, write_group, write_index, write_mask};
 pub(crate) use read::{Differences, read};
 
 /// A row's entity, and which of its groups are coded.
@@ -182,7 +183,7 @@ impl Section {
             let mut length = self.run_length(row, last, always);
             loop {
                 writer.put(1, 1);
-                writer.put_number(zigzag(head.entity.wrapping_sub(entity).wrapping_sub(1) as i32), gap);
+                writer.put_number(wire::unsigned(head.entity.wrapping_sub(entity).wrapping_sub(1) as i32), gap);
                 write_mask(writer, shape, codes, mask, head.mask | always);
                 writer.put_number(length as u32 - 1, 0);
                 let fitting = (0..length).take_while(|i| {
@@ -238,7 +239,7 @@ impl Section {
         let gaps = self.heads.windows(2).map(|pair| pair[1].entity.wrapping_sub(pair[0].entity).wrapping_sub(1) as i32);
         let (count, sum) = gaps
             .filter(|gap| *gap != 0)
-            .fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(zigzag(gap))));
+            .fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(wire::unsigned(gap))));
         sum.checked_div(count).map_or(1, |mean| mean.max(2).ilog2().min(24))
     }
 }

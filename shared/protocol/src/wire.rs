@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn zigzag(&mut self) -> Result<i32, DecodeError> {
         let v = self.varint_u32()?;
-        Ok((v >> 1) as i32 ^ -((v & 1) as i32))
+        Ok(signed(v))
     }
 
     /// 8 bytes, little-endian.
@@ -164,7 +164,17 @@ pub fn varint(out: &mut Vec<u8>, v: u64) {
 /// Appends a zigzag varint.
 #[inline]
 pub fn zigzag(out: &mut Vec<u8>, v: i32) {
-    varint(out, u64::from(((v << 1) ^ (v >> 31)) as u32));
+    varint(out, u64::from(unsigned(v)));
+}
+
+/// Zigzag: numbers near 0 of either sign become small ones.
+pub(crate) const fn unsigned(v: i32) -> u32 {
+    ((v << 1) ^ (v >> 31)) as u32
+}
+
+/// What [`unsigned`] was made of.
+pub(crate) const fn signed(v: u32) -> i32 {
+    (v >> 1) as i32 ^ -((v & 1) as i32)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::triple;
 use crate::{
     bits::{BITS_AT_ONCE, BitReader, BitWriter},
     shapes::{Motion, Shape},
+    wire,
 };
 
 /// Bits of "so many low bits are noise".
@@ -53,14 +54,6 @@ pub(super) fn noise_of(sizes: &[u32; 33], rows: u32) -> u32 {
         }
     }
     0
-}
-
-pub(super) fn zigzag(n: i32) -> u32 {
-    ((n << 1) ^ (n >> 31)) as u32
-}
-
-pub(super) fn unzigzag(z: u32) -> i32 {
-    (z >> 1) as i32 ^ -((z & 1) as i32)
 }
 
 pub(super) fn write_codes(writer: &mut BitWriter, shape: &Shape, codes: &[GroupCode]) {
@@ -159,7 +152,7 @@ pub(super) fn write_group(writer: &mut BitWriter, code: &GroupCode, differences:
         }
     } else {
         for difference in differences {
-            let z = zigzag(*difference);
+            let z = wire::unsigned(*difference);
             let length = u32::BITS - z.leading_zeros();
             writer.put(length, FAR_BITS);
             writer.put(z, length);
@@ -185,7 +178,7 @@ pub(super) fn read_group(reader: &mut BitReader<'_>, code: &GroupCode, differenc
     } else {
         for difference in differences {
             let length = reader.take(FAR_BITS).min(32);
-            *difference = unzigzag(reader.take(length));
+            *difference = wire::signed(reader.take(length));
         }
     }
 }

@@ -2,8 +2,13 @@
 
 use hd1_schema::limits::LANES_MAX;
 
-use super::codes::{GAP_BITS, TURNED, always, read_codes, read_group, read_index, read_mask, unzigzag};
-use crate::{bits::BitReader, predict, shapes::Shape, wire::DecodeError};
+use super::codes::{GAP_BITS, TURNED, always, read_codes, read_group, read_index, read_mask};
+use crate::{
+    bits::BitReader,
+    predict,
+    shapes::Shape,
+    wire::{self, DecodeError},
+};
 
 /// A row as read: what its lanes differ by from what is expected.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +55,7 @@ pub(crate) fn read(
     let mut differences = [0; LANES_MAX];
     let (mut entity, mut rows) = (0u32, 0);
     while reader.take(1) == 1 {
-        entity = entity.wrapping_add(unzigzag(reader.take_number(gap)) as u32);
+        entity = entity.wrapping_add(wire::signed(reader.take_number(gap)) as u32);
         mask = read_mask(reader, shape, &codes, mask);
         let length = reader.take_number(0) as usize + 1;
         rows += length;
