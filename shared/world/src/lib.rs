@@ -2,11 +2,10 @@
 //!
 //! Everything that a world can hold is a component of the [`Catalogue`]: built in (see [`mod@components`]) or registered at
 //! run time from a schema. The simulation changes them, [`capture()`] tells replication what changed, and [`movement`]
-//! holds the rules that clients may share. It knows no sockets, no clock and no rules of who may do what. Start with
+//! holds the rules by which things move. It knows no sockets, no clock and no rules of who may do what. Start with
 //! [`described`], then [`catalogue`].
 
 pub mod limits;
-pub mod math;
 
 pub mod canonical;
 pub mod described;
@@ -24,6 +23,8 @@ pub mod capture;
 pub mod movement;
 pub mod phases;
 
+/// Vectors and quaternions, the same bits on every machine.
+pub use hd1_movement::math;
 /// The data language, for the macros of this crate.
 pub use hd1_schema as schema;
 

@@ -9,8 +9,9 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("shared/core", &[]),
     ("shared/schema", &["shared/core"]),
-    ("shared/protocol", &["shared/core", "shared/schema"]),
-    ("shared/world", &["shared/core", "shared/schema"]),
+    ("shared/movement", &[]),
+    ("shared/protocol", &["shared/core", "shared/schema", "shared/movement"]),
+    ("shared/world", &["shared/core", "shared/schema", "shared/movement"]),
     ("shared/api", &["shared/core", "shared/schema"]),
     ("net", &["shared", "net"]),
     ("plugins", &["shared", "plugins"]),

@@ -58,6 +58,19 @@ pub fn quat_mul(a: Quat, b: Quat) -> Quat {
     ]
 }
 
+/// The opposite rotation of a unit quaternion.
+#[must_use]
+pub fn quat_conjugate(q: Quat) -> Quat {
+    [-q[0], -q[1], -q[2], q[3]]
+}
+
+/// `v` turned by the unit quaternion `q`.
+#[must_use]
+pub fn quat_rotate(q: Quat, v: Vec3) -> Vec3 {
+    let turned = quat_mul(quat_mul(q, [v[0], v[1], v[2], 0.0]), quat_conjugate(q));
+    [turned[0], turned[1], turned[2]]
+}
+
 /// Unit length; the identity where there is none.
 #[must_use]
 pub fn quat_normalise(q: Quat) -> Quat {
@@ -102,6 +115,8 @@ mod tests {
         }
         let norm: f32 = q.iter().map(|x| x * x).sum();
         assert!((norm - 1.0).abs() < 1.0e-5, "{norm}");
+        let turned = quat_rotate(quat_yaw(core::f32::consts::FRAC_PI_2), [1.0, 2.0, 0.0]);
+        assert!(length(sub(turned, [0.0, 2.0, -1.0])) < 1.0e-6, "+X goes to -Z: {turned:?}");
         assert_eq!(wrap_angle(1.0), 1.0);
         assert!((wrap_angle(7.0) - (7.0 - core::f32::consts::TAU)).abs() < 1.0e-5);
     }
