@@ -12,6 +12,7 @@ pub mod clock;
 mod json;
 mod newest;
 mod outgoing;
+mod playhead;
 pub mod resume;
 pub mod server;
 
