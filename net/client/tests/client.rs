@@ -39,6 +39,7 @@ fn welcome() -> Welcome {
         catalogue_hash: catalogue_hash(&[]),
         catalogue: None,
         participants: Vec::new(),
+        movement: None,
     }
 }
 

@@ -137,6 +137,7 @@ impl Live {
             catalogue_hash,
             catalogue: None,
             participants: self.roster.participants(),
+            movement: Some(self.sim.move_rules()),
         };
         let (player, participant) = (entered.player, entrant.participant);
         let hold = Hold { slot: Arc::clone(slot), key, player, participant, for_good: false };

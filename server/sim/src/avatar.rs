@@ -24,8 +24,8 @@ const FALL_M_S2: f32 = 9.81;
 
 /// How avatars of this world move and look.
 #[derive(Resource, Clone, Debug)]
-pub struct AvatarRules {
-    rules: MoveRules,
+pub(crate) struct AvatarRules {
+    pub(crate) rules: MoveRules,
     components: Vec<(ComponentId, Record)>,
 }
 

@@ -7,11 +7,13 @@ use bevy_ecs::world::World;
 use hd1_core::{NetId, Tick};
 use hd1_scenes::Scene;
 use hd1_schema::ComponentSchema;
+use hd1_world::movement::MoveRules;
 use hd1_world::phases::{Ingress, Plugins, Replicate, Resolve, Simulate};
 use hd1_world::{Catalogue, NetIds, RegisterError};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+use crate::avatar::AvatarRules;
 use crate::input::TickInput;
 use crate::output::TickOutput;
 use crate::players::Players;
@@ -143,6 +145,12 @@ impl Sim {
     #[must_use]
     pub fn scene_info(&self) -> &SceneInfo {
         self.app.world().resource::<SceneInfo>()
+    }
+
+    /// How avatars move.
+    #[must_use]
+    pub fn move_rules(&self) -> MoveRules {
+        self.app.world().resource::<AvatarRules>().rules
     }
 
     /// Who is here.

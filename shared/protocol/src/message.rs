@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
+use hd1_movement::MoveRules;
 use hd1_schema::{CatalogueHash, ComponentSchema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
@@ -207,6 +208,9 @@ pub struct Welcome {
     pub catalogue: Option<Vec<ComponentSchema>>,
     /// Who is here.
     pub participants: Vec<Participant>,
+    /// How avatars move, so that a client can predict its own; a server of an earlier version leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub movement: Option<MoveRules>,
 }
 
 /// Someone in the session.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
+use hd1_movement::{MoveMode, MoveRules};
 use hd1_protocol::{
     ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, ServerMessage, decode_message,
     encode_message,
@@ -115,6 +116,16 @@ fn server_messages_are_what_they_were() {
         catalogue_hash: CatalogueHash("00112233445566778899aabbccddeeff".into()),
         catalogue: Some(vec![schema()]),
         participants: vec![ada()],
+        movement: Some(MoveRules {
+            mode: MoveMode::Walk,
+            speed: 4.5,
+            sprint: 2.0,
+            jump: 5.0,
+            fall: 10.0,
+            floor: 1.0,
+            min: [-50.0, 0.0, -50.0],
+            max: [50.0, 20.0, 50.0],
+        }),
     };
     check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
     check("op_result_ok", &ServerMessage::OpResult { id: 1, ok: true, entity: Some(NetId(17)), error: None });

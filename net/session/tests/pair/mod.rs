@@ -68,6 +68,7 @@ pub fn welcome(tick: Tick) -> Welcome {
         catalogue_hash: catalogue_hash(&schemas()),
         catalogue: None,
         participants: Vec::new(),
+        movement: None,
     }
 }
 
