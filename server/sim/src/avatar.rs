@@ -127,7 +127,8 @@ fn walk(
     step: Res<Step>,
     mut avatars: Query<(&mut Transform, &mut Velocity, &mut Avatar)>,
 ) {
-    for player in players.here.values() {
+    // An avatar that has not been asked for anything stays as it was made, or left.
+    for player in players.here.values().filter(|player| player.input_seq > 0) {
         let entity = player.avatar.and_then(|id| index.entity(id));
         let Some(Ok((mut transform, mut velocity, mut avatar))) = entity.map(|e| avatars.get_mut(e)) else { continue };
         let mover = Mover { position: transform.position, rise: velocity.linear[1] };
@@ -135,12 +136,9 @@ fn walk(
         let linear = [0.0, next.rise, 0.0];
         let moved =
             Transform { position: next.position, rotation: math::quat_yaw(player.intent.yaw), scale: transform.scale };
-        // An avatar that has not been asked for anything keeps the direction it was made with.
-        if player.input_seq > 0 {
-            transform.set_if_neq(moved);
-            let looking = Avatar { player: avatar.player, yaw: player.intent.yaw, pitch: player.intent.pitch };
-            avatar.set_if_neq(looking);
-        }
+        transform.set_if_neq(moved);
+        let looking = Avatar { player: avatar.player, yaw: player.intent.yaw, pitch: player.intent.pitch };
+        avatar.set_if_neq(looking);
         velocity.set_if_neq(Velocity { linear, angular: velocity.angular });
     }
 }
