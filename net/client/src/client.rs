@@ -11,12 +11,13 @@ use std::{
 };
 
 use hd1_core::NetId;
+use hd1_movement::math::quat_yaw;
 use hd1_protocol::{
     CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet,
     message::{Hello, Welcome},
     mirror::{Mirror, SampledTransform},
 };
-use hd1_session::{ClientConfig, ClientConnection, Closing, ServerClock, ServerEvent, Transmit};
+use hd1_session::{ClientConfig, ClientConnection, Closing, Predicted, Prediction, ServerClock, ServerEvent, Transmit};
 use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
@@ -301,11 +302,23 @@ impl Client {
         self.connection.mirror_mut()
     }
 
-    /// Where an entity is to be drawn now, between the ticks around the present less the network's jitter.
+    /// Where an entity is to be drawn now: between two ticks that lie behind the newest by the interpolation delay; the
+    /// own avatar where it is predicted.
     #[must_use]
     pub fn sample(&self, entity: NetId) -> Option<SampledTransform> {
         let moment = self.connection.clock().render_tick(self.now_us())?;
-        self.connection.mirror().sample_transform(entity, moment)
+        let mut sampled = self.connection.mirror().sample_transform(entity, moment)?;
+        if let Some(own) = self.predicted().filter(|own| own.entity == entity) {
+            sampled.position = own.position;
+            sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
+        }
+        Some(sampled)
+    }
+
+    /// The own avatar, ahead of the mirror by the inputs that are under way: see [`hd1_session::predict`].
+    #[must_use]
+    pub fn predicted(&self) -> Option<Predicted> {
+        self.connection.predicted(self.now_us())
     }
 
     /// The server's clock and ticks.
@@ -338,6 +351,7 @@ impl Client {
         let (bytes_in, bytes_out) = self.connection.bytes();
         let mirror = self.connection.mirror().stats();
         let clock = self.connection.clock();
+        let prediction = self.connection.prediction().map(Prediction::stats).unwrap_or_default();
         ClientStats {
             ticks_seen: self.before.ticks_seen + self.stats.ticks_seen,
             ticks_complete: self.before.ticks_complete + self.stats.ticks_complete,
@@ -349,6 +363,11 @@ impl Client {
             checks: self.before.checks + mirror.checks,
             desyncs: self.before.desyncs + mirror.desyncs,
             reconnects: self.before.reconnects,
+            interpolation_delay_us: clock.delay_us(self.now_us()),
+            jitter_us: clock.jitter_us(),
+            prediction_error_m: prediction.error_m,
+            corrections: self.before.corrections + prediction.corrections,
+            pending_inputs: prediction.pending_inputs,
             ..self.stats
         }
     }

@@ -27,6 +27,17 @@ pub struct ClientStats {
     pub desyncs: u64,
     /// Connections after the first.
     pub reconnects: u64,
+    /// How far the drawn moment lies behind the newest tick, in microseconds: see [`hd1_session::ServerClock::delay_us`].
+    pub interpolation_delay_us: u64,
+    /// Jitter of the last arrivals, in microseconds.
+    pub jitter_us: u64,
+    /// Metres between the own avatar in the newest whole tick and what was predicted for it; `None` where no input was
+    /// for that tick.
+    pub prediction_error_m: Option<f32>,
+    /// States that moved the prediction of the own avatar.
+    pub corrections: u64,
+    /// Inputs that the server has not confirmed.
+    pub pending_inputs: usize,
 }
 
 /// Turns arrivals into intervals.

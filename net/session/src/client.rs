@@ -3,6 +3,7 @@
 //! The same code runs in native clients, bots and, as wasm32, in browsers. It speaks the binary encoding; the JSON one
 //! is for programs that want no decoder at all. Times are microseconds of one clock that never runs back.
 
+mod avatar;
 mod event;
 
 use std::collections::VecDeque;
@@ -18,9 +19,11 @@ use hd1_protocol::{
 };
 use hd1_schema::catalogue_hash;
 
+pub use avatar::Predicted;
 pub use event::{ClientConfig, ServerEvent};
 
-use crate::{Closing, ServerClock, Transmit, limits, newest};
+use crate::{Closing, Prediction, ServerClock, Transmit, limits, newest};
+use avatar::OwnAvatar;
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
 const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -48,6 +51,7 @@ pub struct ClientConnection {
     welcome: Option<Box<Welcome>>,
     mirror: Mirror,
     clock: ServerClock,
+    avatar: Option<OwnAvatar>,
     early: Vec<Bytes>,
     early_bytes: usize,
     heard_us: u64,
@@ -78,6 +82,7 @@ impl ClientConnection {
             welcome: None,
             mirror: Mirror::new([]),
             clock: ServerClock::new(hd1_core::TickRate::DEFAULT),
+            avatar: None,
             early: Vec::new(),
             early_bytes: 0,
             heard_us: now,
@@ -124,6 +129,9 @@ impl ClientConnection {
         if acked > before {
             self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
             self.event(ServerEvent::Complete(acked));
+            if let Some(avatar) = &mut self.avatar {
+                avatar.on_complete(now, &self.mirror, &self.clock, self.input_ack);
+            }
         }
     }
 
@@ -245,6 +253,19 @@ impl ClientConnection {
         self.phase == Phase::Live
     }
 
+    /// Where to draw the own avatar at `now`: ahead of the mirror, where the server will have it once it has applied the
+    /// inputs that are under way. `None` for who has no avatar, and before the first pong and whole tick.
+    #[must_use]
+    pub fn predicted(&self, now: u64) -> Option<Predicted> {
+        self.avatar.as_ref()?.predicted(now)
+    }
+
+    /// How well prediction goes; `None` where the server does not say how avatars move.
+    #[must_use]
+    pub fn prediction(&self) -> Option<&Prediction> {
+        self.avatar.as_ref().map(OwnAvatar::prediction)
+    }
+
     /// The newest input that the server has applied.
     #[must_use]
     pub fn input_ack(&self) -> u32 {
@@ -325,6 +346,7 @@ impl ClientConnection {
         let mirror = Mirror::new(schemas).keeping_ticks(self.config.keep_ticks);
         self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
         self.clock = ServerClock::new(welcome.tick_rate);
+        self.avatar = OwnAvatar::of(&welcome);
         self.phase = Phase::Live;
         self.ping_due_us = now;
         self.event(ServerEvent::Welcome(welcome.clone()));
@@ -371,7 +393,11 @@ impl ClientConnection {
         }
         self.ack_due_us = None;
         self.acked_sent = acked;
-        Some(InputFrame { acked, sample: self.input.take() }.encode())
+        let sample = self.input.take();
+        if let (Some(avatar), Some(sample)) = (&mut self.avatar, &sample) {
+            avatar.on_input(now, sample);
+        }
+        Some(InputFrame { acked, sample }.encode())
     }
 
     fn push(&mut self, message: &ClientMessage) -> bool {

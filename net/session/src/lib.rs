@@ -13,13 +13,15 @@ mod json;
 mod newest;
 mod outgoing;
 mod playhead;
+pub mod predict;
 pub mod resume;
 pub mod server;
 
 use hd1_protocol::{CloseCode, Packet};
 
-pub use client::{ClientConfig, ClientConnection, ServerEvent};
+pub use client::{ClientConfig, ClientConnection, Predicted, ServerEvent};
 pub use clock::ServerClock;
+pub use predict::{AvatarState, Prediction, PredictionStats};
 pub use resume::ResumeBook;
 pub use server::{ClientEvent, Credential, Rates, ServerConnection};
 
