@@ -199,7 +199,7 @@ pub extern "C" fn hd1_render(handle: i32, now_us: f64) -> i32 {
 }
 
 /// Where a column lies, valid until the next call that takes this handle: 0 ids (u32), 1 matrices (16 × f32, column
-/// by column), 2 colours (3 × f32, linear), 3 whether a batch moved in the last render (u8 per batch). Null for others.
+/// by column; the own avatar's is where it is predicted), 2 colours (3 × f32, linear), 3 whether a batch moved in the last render (u8 per batch). Null for others.
 #[unsafe(no_mangle)]
 pub extern "C" fn hd1_column(handle: i32, column: u32) -> *const u8 {
     with_client(handle, std::ptr::null(), |client| {

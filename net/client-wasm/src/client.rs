@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hd1_core::{ClientType, NetId, Tick};
 use hd1_protocol::{InputSample, Operation, PROTOCOL_VERSION, Packet, Room, ServerMessage, message::Hello};
-use hd1_session::{ClientConfig, ClientConnection, ServerEvent, Transmit};
+use hd1_session::{ClientConfig, ClientConnection, Predicted, Prediction, ServerEvent, Transmit};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -66,11 +66,16 @@ impl Client {
         }
         let changed = InputSample { seq: self.sent.seq, ..self.wish } != self.sent;
         let lost = self.connection.input_ack() < self.sent.seq && now >= self.sent_us + limits::INPUT_REPEAT_US;
-        if changed || lost {
+        if lost || changed && now >= self.sent_us + self.input_interval_us() {
             let seq = self.connection.set_input(self.wish);
             self.sent = InputSample { seq, ..self.wish };
             self.sent_us = now;
         }
+    }
+
+    /// A world hears one input a tick. A little less than a tick: pages draw when they can.
+    fn input_interval_us(&self) -> u64 {
+        self.connection.welcome().map_or(0, |welcome| welcome.tick_rate.period_ns() / 1_000 * 3 / 4)
     }
 
     /// The next frame to send.
@@ -133,11 +138,14 @@ impl Client {
         self.connection.bye();
     }
 
-    /// Brings the columns up to `now` and returns the number of rows.
+    /// Brings the columns up to `now` and returns the number of rows. The own avatar looks where the player does: its
+    /// newest input may be a tick old.
     pub fn render(&mut self, now: u64) -> usize {
-        let period_us = self.connection.welcome().map_or(33_333.0, |w| w.tick_rate.period_ns() as f64 / 1_000.0);
-        let target = self.connection.clock().render_tick(now);
-        self.drawing.render(self.connection.mirror(), now, target, period_us)
+        let mirror = self.connection.mirror();
+        let moment = self.connection.clock().render_tick(now).unwrap_or(mirror.acked().0 as f64);
+        let own = self.connection.predicted(now);
+        let own = own.map(|own| Predicted { yaw: own.yaw.map(|_| self.wish.yaw), ..own });
+        self.drawing.render(mirror, moment, own)
     }
 
     /// The columns of the last render.
@@ -165,16 +173,23 @@ impl Client {
         Some(serde_json::Value::Object(components.collect()).to_string())
     }
 
-    /// Tick, entities, round trip, staleness of the newest whole tick, checks and desyncs.
+    /// Tick, entities, round trip, staleness of the newest whole tick, how far behind it is drawn and why, how well the
+    /// own avatar is predicted, checks and desyncs.
     #[must_use]
     pub fn stats_json(&self, now: u64) -> String {
         let (mirror, clock) = (self.connection.mirror(), self.connection.clock());
+        let prediction = self.connection.prediction().map(Prediction::stats);
         let ms = |us: u64| us as f64 / 1_000.0;
         json!({
             "tick": mirror.acked().0,
             "entities": mirror.table().len(),
             "rtt_ms": Some(clock.rtt_us()).filter(|us| *us > 0).map(ms),
             "staleness_ms": clock.staleness_us(now, mirror.acked()).map(ms),
+            "delay_ms": ms(clock.delay_us(now)),
+            "jitter_ms": ms(clock.jitter_us()),
+            "prediction_error_m": prediction.and_then(|stats| stats.error_m),
+            "corrections": prediction.map_or(0, |stats| stats.corrections),
+            "pending_inputs": prediction.map_or(0, |stats| stats.pending_inputs),
             "checks": mirror.stats().checks,
             "desyncs": mirror.stats().desyncs,
         })

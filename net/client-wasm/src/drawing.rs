@@ -2,16 +2,18 @@
 //!
 //! The table (who stands where in the columns, and how a batch looks) is made again only when structure changes, and
 //! its version counts up only when it came out different. A frame then costs one pass over the rows; those that stand
-//! still are skipped.
+//! still are skipped. The own avatar, and what hangs on it, is drawn where it is predicted.
 
 use std::cmp::Ordering;
 
 use hd1_core::Tick;
+use hd1_movement::math::quat_yaw;
 use hd1_protocol::{
     Mirror,
-    mirror::{Entity, HeldValue, TransformReader},
+    mirror::{Entity, HeldValue, SampledTransform, TransformReader},
 };
 use hd1_schema::ComponentId;
+use hd1_session::Predicted;
 use serde::Serialize;
 
 use crate::{
@@ -60,8 +62,15 @@ pub struct Drawing {
     matrices: Vec<f32>,
     colours: Vec<f32>,
     moved: Vec<u8>,
-    /// The drawn moment in ticks, and when it was drawn.
-    moment: Option<(f64, u64)>,
+}
+
+/// What the mirror shows at a moment.
+struct View<'a> {
+    mirror: &'a Mirror,
+    reader: TransformReader,
+    /// In ticks.
+    moment: f64,
+    own: Option<Predicted>,
 }
 
 impl Drawing {
@@ -101,8 +110,8 @@ impl Drawing {
         &self.table
     }
 
-    /// Brings the columns up to `now`, gliding towards the moment `target` (in ticks); the number of rows.
-    pub fn render(&mut self, mirror: &Mirror, now: u64, target: Option<f64>, period_us: f64) -> usize {
+    /// Brings the columns to `moment` (in ticks), the own avatar to where it is predicted; the number of rows.
+    pub fn render(&mut self, mirror: &Mirror, moment: f64, own: Option<Predicted>) -> usize {
         if !mirror.is_ready() {
             return 0;
         }
@@ -110,39 +119,24 @@ impl Drawing {
             self.seen = Some(mirror.structure_version());
             self.rebuild(mirror);
         }
-        let moment = self.glide(now, target.unwrap_or(mirror.acked().0 as f64), period_us);
         self.moved.fill(0);
         let Some(reader) = mirror.transform_reader() else { return 0 };
+        let view = View { mirror, reader, moment, own };
         let transform = mirror.shapes().by_name("Transform").map(|schema| schema.id);
         let table = mirror.table();
         for (row, out) in self.rows.iter_mut().zip(self.matrices.chunks_exact_mut(16)) {
             let Some(entity) = table.at_slot(row.slot) else { continue };
             let newest = transform.and_then(|id| newest_tick(entity, id));
-            if !row.has_parent && row.settled.is_some() && row.settled == newest {
+            let is_own = own.is_some_and(|own| own.entity == entity.id());
+            if !row.has_parent && !is_own && row.settled.is_some() && row.settled == newest {
                 continue;
             }
-            let Some(place) = place(mirror, &reader, entity, moment, row) else { continue };
+            let Some(place) = view.place(entity, row) else { continue };
             out.copy_from_slice(&place);
             self.moved[row.batch as usize] = 1;
-            row.settled = newest.filter(|tick| moment >= tick.0 as f64);
+            row.settled = newest.filter(|tick| !is_own && moment >= tick.0 as f64);
         }
         self.rows.len()
-    }
-
-    /// Follows the clock's moment without its small corrections showing as jerks.
-    fn glide(&mut self, now: u64, target: f64, period_us: f64) -> f64 {
-        let next = match self.moment {
-            Some((moment, before)) => {
-                let passed = now.saturating_sub(before) as f64 / period_us;
-                let even = moment + passed;
-                let off = target - even;
-                // A tenth of a frame's time is caught up per frame: nobody sees that.
-                if off.abs() > limits::GLIDE_TICKS_MAX { target } else { even + off.clamp(-0.1 * passed, 0.1 * passed) }
-            }
-            None => target,
-        };
-        self.moment = Some((next, now));
-        next
     }
 
     fn rebuild(&mut self, mirror: &Mirror) {
@@ -207,21 +201,32 @@ fn newest_tick(entity: Entity<'_>, transform: ComponentId) -> Option<Tick> {
     }
 }
 
-/// Where a row is drawn, its shape's size included; `None` for an entity without a transform.
-fn place(mirror: &Mirror, reader: &TransformReader, entity: Entity<'_>, moment: f64, row: &Row) -> Option<Matrix> {
-    let own = reader.sample(entity, moment)?;
-    let scale = [0, 1, 2].map(|i| own.scale[i] * row.size[i]);
-    let mut out = matrix::compose(own.position, own.rotation, scale);
-    if !row.has_parent {
-        return Some(out);
-    }
-    let mut above = look::parent_in(mirror, entity);
-    for _ in 0..limits::PARENT_DEPTH_MAX {
-        let Some(parent) = above.and_then(|id| mirror.entity(id)) else { break };
-        if let Some(p) = reader.sample(parent, moment) {
-            out = matrix::multiply(&matrix::compose(p.position, p.rotation, p.scale), &out);
+impl View<'_> {
+    /// Where a row is drawn, its shape's size included; `None` for an entity without a transform.
+    fn place(&self, entity: Entity<'_>, row: &Row) -> Option<Matrix> {
+        let own = self.sample(entity)?;
+        let scale = [0, 1, 2].map(|i| own.scale[i] * row.size[i]);
+        let mut out = matrix::compose(own.position, own.rotation, scale);
+        if !row.has_parent {
+            return Some(out);
         }
-        above = look::parent_in(mirror, parent);
+        let mut above = look::parent_in(self.mirror, entity);
+        for _ in 0..limits::PARENT_DEPTH_MAX {
+            let Some(parent) = above.and_then(|id| self.mirror.entity(id)) else { break };
+            if let Some(p) = self.sample(parent) {
+                out = matrix::multiply(&matrix::compose(p.position, p.rotation, p.scale), &out);
+            }
+            above = look::parent_in(self.mirror, parent);
+        }
+        Some(out)
     }
-    Some(out)
+
+    fn sample(&self, entity: Entity<'_>) -> Option<SampledTransform> {
+        let mut sampled = self.reader.sample(entity, self.moment)?;
+        if let Some(own) = self.own.filter(|own| own.entity == entity.id()) {
+            sampled.position = own.position;
+            sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
+        }
+        Some(sampled)
+    }
 }

@@ -10,5 +10,3 @@ pub const KEEP_TICKS: u64 = 16;
 pub const INPUT_REPEAT_US: u64 = 30_000;
 /// Parents above an entity that are followed.
 pub const PARENT_DEPTH_MAX: usize = 16;
-/// Ticks by which the drawn moment may be off before it jumps instead of gliding.
-pub const GLIDE_TICKS_MAX: f64 = 4.0;

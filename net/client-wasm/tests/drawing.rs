@@ -10,9 +10,8 @@ use hd1_protocol::{
     structure::{StructureOp, encode_batch},
 };
 use hd1_schema::{ComponentId, Row};
+use hd1_session::Predicted;
 use serde_json::{Value, json};
-
-const PERIOD_US: f64 = 50_000.0;
 
 /// A mirror and the server's side of it.
 struct Scene {
@@ -91,7 +90,7 @@ fn entities_are_grouped_by_what_a_draw_call_shares() {
         (6, json!({ "Transform": {}, "Geometry": {}, "Avatar": { "player": 3 }, "Name": { "text": "Ada" } })),
     ]);
     let mut drawing = Drawing::default();
-    assert_eq!(drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US), 6);
+    assert_eq!(drawing.render(&scene.mirror, 10.0, None), 6);
     let table: Value = serde_json::from_str(drawing.table_json()).unwrap();
 
     let batches: Vec<_> = table["batches"].as_array().unwrap().iter().map(|b| (&b["shape"], &b["count"])).collect();
@@ -114,36 +113,37 @@ fn what_moves_glides_and_what_rests_is_left_alone() {
         (2, json!({ "Transform": { "position": [0, 0, 7] }, "Geometry": { "shape": "sphere" } })),
     ]);
     let mut drawing = Drawing::default();
-    drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+    drawing.render(&scene.mirror, 10.0, None);
     assert_eq!(drawing.moved(), [1, 1]);
     scene.tick(11, Some((1, [2.0, 0.0, 0.0])));
 
-    drawing.render(&scene.mirror, 25_000, Some(10.5), PERIOD_US);
+    drawing.render(&scene.mirror, 10.5, None);
     near(position(&drawing, 1), [1.0, 0.0, 0.0]);
     near(position(&drawing, 2), [0.0, 0.0, 7.0]);
     assert_eq!(drawing.moved(), [1, 0], "boxes moved, spheres did not");
 
-    drawing.render(&scene.mirror, 75_000, Some(11.5), PERIOD_US);
+    drawing.render(&scene.mirror, 11.5, None);
     near(position(&drawing, 1), [2.0, 0.0, 0.0]);
-    drawing.render(&scene.mirror, 100_000, Some(12.0), PERIOD_US);
+    drawing.render(&scene.mirror, 12.0, None);
     assert_eq!(drawing.moved(), [0, 0]);
 }
 
 #[test]
-fn the_drawn_moment_never_jerks_and_jumps_only_when_far_off() {
-    let mut scene = Scene::new(&[(1, json!({ "Transform": {}, "Geometry": {} }))]);
-    for tick in 11..=20 {
-        scene.tick(tick, Some((1, [(tick - 10) as f32, 0.0, 0.0])));
-    }
+fn the_own_avatar_is_drawn_where_it_is_predicted() {
+    let scene = Scene::new(&[
+        (1, json!({ "Transform": {}, "Geometry": {}, "Avatar": { "player": 3 } })),
+        (2, json!({ "Transform": { "position": [0, 1, -1] }, "Geometry": {}, "Parent": { "entity": 1 } })),
+    ]);
     let mut drawing = Drawing::default();
-    let mut at = |now: u64, target: f64| {
-        drawing.render(&scene.mirror, now, Some(target), PERIOD_US);
-        position(&drawing, 1)[0]
-    };
-    near([at(0, 12.0), 0.0, 0.0], [2.0, 0.0, 0.0]);
-    // The clock corrects itself by half a tick: a tenth of the passed time is made up per frame.
-    near([at(50_000, 13.5), 0.0, 0.0], [3.1, 0.0, 0.0]);
-    near([at(100_000, 20.0), 0.0, 0.0], [10.0, 0.0, 0.0]);
+    let turned = Some(std::f32::consts::PI);
+    for (x, yaw) in [(4.0, None), (5.0, None), (5.0, turned)] {
+        let own = Predicted { entity: NetId(1), position: [x, 0.0, 0.0], yaw };
+        drawing.render(&scene.mirror, 12.0, Some(own));
+        near(position(&drawing, 1), [x, 0.0, 0.0]);
+        near(position(&drawing, 2), [x, 1.0, if yaw.is_some() { 1.0 } else { -1.0 }]);
+    }
+    drawing.render(&scene.mirror, 12.0, None);
+    near(position(&drawing, 1), [0.0; 3]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn children_stand_where_their_parents_put_them() {
         (3, json!({ "Transform": {}, "Geometry": {}, "Parent": { "entity": 3 } })),
     ]);
     let mut drawing = Drawing::default();
-    drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+    drawing.render(&scene.mirror, 10.0, None);
     near(position(&drawing, 2), [12.0, 2.0, 0.0]);
 }
 
@@ -164,7 +164,7 @@ fn the_version_counts_what_one_can_see() {
     let mut scene = Scene::new(&[(1, json!({ "Transform": {}, "Geometry": {}, "Name": { "text": "a" } }))]);
     let mut drawing = Drawing::default();
     let mut version = |scene: &Scene| {
-        drawing.render(&scene.mirror, 0, Some(10.0), PERIOD_US);
+        drawing.render(&scene.mirror, 10.0, None);
         drawing.version()
     };
     assert_eq!(version(&scene), 1);

@@ -44,7 +44,7 @@ export interface CoreExports {
 export const Column = {
   /** u32: the entity's id. */
   Ids: 0,
-  /** 16 × f32, column-major: where it is at the rendered moment, its shape's size included. */
+  /** 16 × f32, column-major: where it is at the rendered moment, its shape's size included; the own avatar's is predicted. */
   Matrices: 1,
   /** 3 × f32: linear red, green, blue. */
   Colours: 2,

@@ -1,6 +1,6 @@
 // One connection: a client core on a link, pumped until either ends.
 
-import { ClientCore } from '../core/core';
+import { ClientCore, type Input } from '../core/core';
 import { connect, type Where } from './connect';
 import type { Link, TransportName } from './link';
 import type { CoreEvent, Operation, OpResult } from './messages';
@@ -71,6 +71,15 @@ export class Connection {
     } catch (error) {
       return Promise.resolve(unavailable(said(error)));
     }
+  }
+
+  /** What the player wants from now on; it leaves at once, not with the next beat. */
+  steer(input: Input): void {
+    if (this.over || !this.link) return;
+    this.guarded(() => {
+      this.core.setInput(input);
+      this.core.advance();
+    });
   }
 
   /** Says goodbye: the avatar goes at once. */

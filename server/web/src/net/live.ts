@@ -54,7 +54,7 @@ export class Live {
   }
 
   setInput(input: Input): void {
-    this.connection?.core.setInput(input);
+    this.connection?.steer(input);
   }
 
   /** Says goodbye: the avatar goes at once. */
