@@ -26,6 +26,8 @@ mod lifetime;
 mod motion;
 pub mod physics;
 
+pub mod rewind;
+
 mod state_hash;
 
 pub mod snapshot;
@@ -40,6 +42,7 @@ pub use input::{Command, TickInput};
 pub use output::{Chat, OpDone, OpResult, TickOutput, WorldEvent};
 pub use players::{Player, Players};
 pub use quotas::Quotas;
+pub use rewind::{Hit, Rewound};
 pub use scene_info::SceneInfo;
 pub use sim::{Sim, SimError};
 pub use snapshot::{SnapshotError, StateCopy};

@@ -8,3 +8,12 @@ pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const PAGE_ENTITIES_MAX: usize = 1000;
 /// Contacts told in one tick; further ones are dropped.
 pub const CONTACTS_PER_TICK_MAX: usize = 16_384;
+/// Seconds of the past that rays can be cast in.
+pub const REWIND_S_MAX: u64 = 1;
+/// Changes of places that are remembered for it, 32 bytes each; a world where more moves remembers fewer ticks.
+pub const REWIND_CHANGES_MAX: usize = 262_144;
+/// Shapes that the rays of all players together may look at in one tick; a ray looks at every one of the world. Some
+/// milliseconds, where all of them move.
+pub const RAY_SHAPES_PER_TICK_MAX: usize = 65_536;
+/// Metres that a ray reaches.
+pub const PICK_DISTANCE_M_MAX: f32 = 1_000.0;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::world::World;
-use hd1_core::{NetId, PlayerId, Role};
+use hd1_core::{NetId, PlayerId, Role, Tick};
 use hd1_protocol::Operation;
 use hd1_protocol::limits::{CHAT_BYTES_MAX, OPERATION_COMPONENTS_MAX};
 use hd1_protocol::message::{Components, OpError, OpErrorCode};
@@ -13,10 +13,13 @@ use hd1_scenes::{Refusal, Schemas, parse_component, patch_component};
 use hd1_schema::{ComponentId, FieldKind, Record, Value};
 use hd1_world::components::*;
 use hd1_world::described::Described;
+use hd1_world::math::Vec3;
 use hd1_world::{Catalogue, ComponentEntry, NetIndex, entity_of};
 
+use crate::limits::PICK_DISTANCE_M_MAX;
 use crate::output::{Chat, OpDone, TickOutput};
 use crate::players::Players;
+use crate::rewind::{self, History};
 use crate::scene_info::SceneInfo;
 use crate::sim::Config;
 use crate::{entities, hierarchy};
@@ -46,6 +49,7 @@ pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<O
         Operation::Despawn { entity } => despawn(world, actor, *entity),
         Operation::Chat { text } => chat(world, actor, text),
         Operation::View { position, rotation } => view(world, actor, *position, *rotation),
+        Operation::Pick { origin, direction, tick } => pick(world, actor, *origin, *direction, *tick),
     }
 }
 
@@ -137,6 +141,25 @@ fn view(world: &mut World, actor: Actor, position: [f32; 3], rotation: [f32; 4])
         entity.insert(next);
     }
     Ok(OpDone { entity: Some(id) })
+}
+
+/// What a player aims at, as it stood when it was drawn; never at the own avatar.
+fn pick(world: &mut World, actor: Actor, origin: Vec3, direction: Vec3, tick: Tick) -> Result<OpDone, OpError> {
+    if direction == [0.0; 3] {
+        return Err(invalid(Refusal::new("direction", "must not be of length 0")));
+    }
+    let shape_count = world.resource::<NetIndex>().len();
+    if !world.resource_mut::<History>().take_ray(shape_count) {
+        return Err(refuse(OpErrorCode::RateLimited, "too many rays in one tick of this world; try again"));
+    }
+    let own = match actor {
+        Actor::Player(player, _) => world.resource::<Players>().here.get(&player).and_then(|p| p.avatar),
+        Actor::Admin => None,
+    };
+    match rewind::rewind(world, tick).pick(origin, direction, PICK_DISTANCE_M_MAX, own) {
+        Some(hit) => Ok(OpDone { entity: Some(hit.entity) }),
+        None => Err(refuse(OpErrorCode::NotFound, format!("nothing within {PICK_DISTANCE_M_MAX} m"))),
+    }
 }
 
 /// The bevy entity, where the actor may change it.

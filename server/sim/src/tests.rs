@@ -6,6 +6,7 @@ mod operations;
 mod physics;
 mod players;
 mod reading;
+mod rewind;
 
 use std::collections::BTreeMap;
 use std::f32::consts::{FRAC_PI_2, PI};

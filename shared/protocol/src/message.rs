@@ -114,6 +114,18 @@ pub enum Operation {
         #[serde(deserialize_with = "finite_all")]
         rotation: [f32; 4],
     },
+    /// What does a ray meet first? Changes nothing; the result names the entity. Others are taken as they stood at the
+    /// tick that the client drew.
+    Pick {
+        /// Metres.
+        #[serde(deserialize_with = "finite_all")]
+        origin: [f32; 3],
+        /// Of any length but 0.
+        #[serde(deserialize_with = "finite_all")]
+        direction: [f32; 3],
+        /// The tick drawn; the server takes the nearest that it remembers.
+        tick: Tick,
+    },
 }
 
 /// From server to client.
@@ -126,9 +138,9 @@ pub enum ServerMessage {
     OpResult {
         /// The operation's id.
         id: u32,
-        /// Did it change anything?
+        /// Was it done?
         ok: bool,
-        /// The entity made or changed.
+        /// The entity made, changed or met.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entity: Option<NetId>,
         /// Why not.

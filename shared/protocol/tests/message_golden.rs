@@ -93,6 +93,8 @@ fn client_messages_are_what_they_were() {
     check("op_chat", &ClientMessage::Op { id: 4, op: Operation::Chat { text: "grüß dich".into() } });
     let view = Operation::View { position: [0.0, 1.75, 0.0], rotation: [0.0, 0.0, 0.0, 1.0] };
     check("op_view", &ClientMessage::Op { id: 5, op: view });
+    let pick = Operation::Pick { origin: [0.0, 1.5, 0.0], direction: [0.0, 0.0, -1.0], tick: Tick(1808) };
+    check("op_pick", &ClientMessage::Op { id: 6, op: pick });
     check("ping", &ClientMessage::Ping { client_us: 1_234_567_890 });
     let sample = InputSample { seq: 9, strafe: -1.0, forward: 0.5, yaw: 1.5, pitch: -0.25, buttons: 3 };
     check("input", &ClientMessage::Input(sample));

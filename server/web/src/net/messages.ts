@@ -60,4 +60,5 @@ export type Operation =
   | { op: 'spawn'; components: Components }
   | { op: 'update'; entity: number; components: Components }
   | { op: 'despawn'; entity: number }
-  | { op: 'chat'; text: string };
+  | { op: 'chat'; text: string }
+  | { op: 'pick'; origin: [number, number, number]; direction: [number, number, number]; tick: number };
