@@ -23,7 +23,8 @@ fn bots_over_every_transport_see_what_the_server_shows() {
         assert_eq!(figures["clients_failed"], 0, "{figures}");
         assert_eq!(figures["desyncs"], 0, "{figures}");
         assert!(figures["ticks_received"].as_u64() > Some(0), "{figures}");
-        for key in ["tick_interval_ms", "rtt_ms", "state_staleness_ms"] {
+        for key in ["tick_interval_ms", "rtt_ms", "state_staleness_ms", "interpolation_delay_ms", "prediction_error_m"]
+        {
             assert!(figures[key]["p99"].is_number(), "{key} in {figures}");
         }
     }

@@ -40,6 +40,7 @@ pub(crate) struct Outcome {
     pub(crate) checks: u64,
     pub(crate) desyncs: u64,
     pub(crate) reconnects: u64,
+    pub(crate) corrections: u64,
 }
 
 impl Brief {
@@ -112,8 +113,8 @@ impl Brief {
                         steered = tick;
                         client.set_input(wander.step(hz));
                     }
-                    if let (Some(staleness), true) = (stats.staleness_us, first.is_some()) {
-                        self.samples().staleness.saturating_record(staleness);
+                    if first.is_some() {
+                        self.samples().on_complete(&stats);
                     }
                 }
                 _ => {}
@@ -130,6 +131,7 @@ impl Brief {
             checks: last.checks,
             desyncs: last.desyncs,
             reconnects: last.reconnects,
+            corrections: last.corrections - first.corrections,
         };
         if outcome.ticks_received == 0 {
             bail!("not one whole tick came in {} s", self.args.seconds);

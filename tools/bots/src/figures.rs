@@ -1,5 +1,6 @@
 //! What the bots measured, in the words of the contract.
 
+use hd1_client::ClientStats;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -20,6 +21,12 @@ pub struct Figures {
     pub rtt_ms: Percentiles,
     /// Age of each tick, since the server made it, when it was whole.
     pub state_staleness_ms: Percentiles,
+    /// How far what a client draws lies behind the newest tick: a tick, and the jitter of the last arrivals.
+    pub interpolation_delay_ms: Percentiles,
+    /// Between a bot's avatar in a whole tick and what was predicted for it when the input for that tick left, in metres.
+    pub prediction_error_m: Percentiles,
+    /// States that moved the prediction of an avatar by a centimetre or more, of all clients in a second.
+    pub corrections_per_s: f64,
     /// Bytes of frames to one client in a second.
     pub bytes_per_client_per_s: f64,
     /// Component values applied by all clients in a second.
@@ -30,7 +37,7 @@ pub struct Figures {
     pub hash_checks: u64,
 }
 
-/// Milliseconds that so many of a hundred stay below.
+/// What so many of a hundred stay below, in the unit that the field's name ends with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Percentiles {
     /// Half.
@@ -41,27 +48,60 @@ pub struct Percentiles {
     pub p99: f64,
 }
 
-/// What all bots of the process put their samples into, in microseconds.
+/// What all bots of the process put their samples into: microseconds, but for the last in micrometres.
 #[derive(Debug)]
 pub(crate) struct Samples {
     pub(crate) intervals: Histogram<u64>,
     pub(crate) rtts: Histogram<u64>,
     pub(crate) staleness: Histogram<u64>,
+    pub(crate) delays: Histogram<u64>,
+    pub(crate) errors: Histogram<u64>,
 }
 
-/// Longer ones count as this: a minute.
-const SAMPLE_US_MAX: u64 = 60_000_000;
+/// Larger ones count as this: a minute, or sixty metres.
+const SAMPLE_MAX: u64 = 60_000_000;
 
 impl Samples {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let histogram = || Histogram::new_with_bounds(1, SAMPLE_US_MAX, 3);
-        Ok(Samples { intervals: histogram()?, rtts: histogram()?, staleness: histogram()? })
+        let histogram = || Histogram::new_with_bounds(1, SAMPLE_MAX, 3);
+        Ok(Samples {
+            intervals: histogram()?,
+            rtts: histogram()?,
+            staleness: histogram()?,
+            delays: histogram()?,
+            errors: histogram()?,
+        })
+    }
+
+    /// A client has a tick whole.
+    pub(crate) fn on_complete(&mut self, stats: &ClientStats) {
+        if let Some(staleness_us) = stats.staleness_us {
+            self.staleness.saturating_record(staleness_us);
+        }
+        self.delays.saturating_record(stats.interpolation_delay_us);
+        if let Some(error_m) = stats.prediction_error_m {
+            self.errors.saturating_record((f64::from(error_m) * 1.0e6) as u64);
+        }
     }
 }
 
 impl Percentiles {
-    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| (histogram.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
+    /// Milliseconds of microseconds, to two places.
+    pub(crate) fn ms(histogram: &Histogram<u64>) -> Self {
+        Self::of(histogram, |us| (us as f64 / 10.0).round() / 100.0)
+    }
+
+    /// Metres of micrometres, to the millimetre.
+    pub(crate) fn metres(histogram: &Histogram<u64>) -> Self {
+        Self::of(histogram, |um| (um as f64 / 1_000.0).round() / 1_000.0)
+    }
+
+    fn times(&self, factor: f64) -> Self {
+        Percentiles { p50: self.p50 * factor, p95: self.p95 * factor, p99: self.p99 * factor }
+    }
+
+    fn of(histogram: &Histogram<u64>, shown: impl Fn(u64) -> f64) -> Self {
+        let at = |quantile| shown(histogram.value_at_quantile(quantile));
         Percentiles { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
     }
 }
@@ -74,6 +114,9 @@ impl std::fmt::Display for Figures {
         writeln!(f, "tick interval, ms  {}", row(&self.tick_interval_ms))?;
         writeln!(f, "round trip, ms     {}", row(&self.rtt_ms))?;
         writeln!(f, "staleness, ms      {}", row(&self.state_staleness_ms))?;
+        writeln!(f, "draw delay, ms     {}", row(&self.interpolation_delay_ms))?;
+        writeln!(f, "mispredicted, cm   {}", row(&self.prediction_error_m.times(100.0)))?;
+        writeln!(f, "corrections        {:.1} per second", self.corrections_per_s)?;
         writeln!(f, "bytes              {:.0} per client and second", self.bytes_per_client_per_s)?;
         writeln!(f, "entity updates     {:.0} per second", self.entity_updates_per_s)?;
         write!(f, "check sums         {} compared, {} differed", self.hash_checks, self.desyncs)
@@ -95,6 +138,9 @@ mod tests {
             "tick_interval_ms",
             "rtt_ms",
             "state_staleness_ms",
+            "interpolation_delay_ms",
+            "prediction_error_m",
+            "corrections_per_s",
             "bytes_per_client_per_s",
             "entity_updates_per_s",
             "desyncs",
