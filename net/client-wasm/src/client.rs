@@ -173,8 +173,8 @@ impl Client {
         Some(serde_json::Value::Object(components.collect()).to_string())
     }
 
-    /// Tick, entities, round trip, staleness of the newest whole tick, how far behind it is drawn and why, how well the
-    /// own avatar is predicted, checks and desyncs.
+    /// Tick, entities, round trip, staleness of the newest whole tick, the drawn moment, how far behind it is and why, how
+    /// well the own avatar is predicted, checks and desyncs.
     #[must_use]
     pub fn stats_json(&self, now: u64) -> String {
         let (mirror, clock) = (self.connection.mirror(), self.connection.clock());
@@ -185,6 +185,7 @@ impl Client {
             "entities": mirror.table().len(),
             "rtt_ms": Some(clock.rtt_us()).filter(|us| *us > 0).map(ms),
             "staleness_ms": clock.staleness_us(now, mirror.acked()).map(ms),
+            "drawn_tick": clock.render_tick(now),
             "delay_ms": ms(clock.delay_us(now)),
             "jitter_ms": ms(clock.jitter_us()),
             "prediction_error_m": prediction.and_then(|stats| stats.error_m),

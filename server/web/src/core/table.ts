@@ -64,6 +64,18 @@ export interface Stats {
   rtt_ms: number | null;
   /** How far what is drawn lies behind the server, were it asked now. */
   staleness_ms: number | null;
+  /** The drawn moment in ticks: what a `pick` names, rounded. */
+  drawn_tick: number | null;
+  /** How far the drawn moment lies behind the newest tick. */
+  delay_ms: number;
+  /** How much later than the quickest nearly all of the last ticks came. */
+  jitter_ms: number;
+  /** Between the own avatar in the newest tick and what was predicted for it, where it was. */
+  prediction_error_m: number | null;
+  /** States that moved the prediction. */
+  corrections: number;
+  /** Inputs that the server has not confirmed. */
+  pending_inputs: number;
 }
 
 /** An entity's components by name, in the JSON form of their schemas. */

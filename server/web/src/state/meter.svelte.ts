@@ -7,6 +7,9 @@ export interface Sample {
   rttMs: number | null;
   tickMs: number | null;
   stalenessMs: number | null;
+  delayMs: number | null;
+  jitterMs: number | null;
+  predictionErrorM: number | null;
   bytesInPerS: number;
   bytesOutPerS: number;
 }
@@ -46,6 +49,9 @@ export class Meter {
       // The worst of the interval: an average would hide what one feels.
       tickMs: this.intervals.length > 0 ? Math.max(...this.intervals) : null,
       stalenessMs: stats?.staleness_ms ?? null,
+      delayMs: stats?.delay_ms ?? null,
+      jitterMs: stats?.jitter_ms ?? null,
+      predictionErrorM: stats?.prediction_error_m ?? null,
       bytesInPerS: (traffic.bytesIn - this.before.bytesIn) / seconds,
       bytesOutPerS: (traffic.bytesOut - this.before.bytesOut) / seconds,
     };
