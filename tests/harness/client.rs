@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hd1_client::{Client, ClientError, ClientOptions, Connector, Endpoint, Event, ServerEvent, Trust};
+use hd1_client::{Client, ClientError, ClientOptions, Conditions, Connector, Endpoint, Event, ServerEvent, Trust};
 use hd1_core::{NetId, PlayerId};
 use hd1_protocol::{CloseCode, Encoding, InputSample};
 use hd1_transport::{Link, LinkEnd, LinkEvent};
@@ -123,13 +123,26 @@ impl TestClient {
         Self::with_pass(&pass.expect("joining does not panic"), transport).await.expect("the session is entered")
     }
 
+    /// Joins as a guest and enters over QUIC through a bad network.
+    pub async fn far_away(http: &Http, session: &str, name: &str, conditions: Conditions) -> Self {
+        let (http, session, name) = (http.clone(), session.to_owned(), name.to_owned());
+        let pass = tokio::task::spawn_blocking(move || Pass::obtain(&http, &session, &name)).await;
+        let pass = pass.expect("joining does not panic");
+        let options = ClientOptions::new(pass.endpoint(Transport::Quic), pass.ticket());
+        let options = ClientOptions { conditions: Some(conditions), ..options };
+        Self::with_options(options).await.expect("the session is entered")
+    }
+
     /// Enters with a pass.
     ///
     /// # Errors
     /// Why it is not let in.
     pub async fn with_pass(pass: &Pass, transport: Transport) -> Result<Self, ClientError> {
+        Self::with_options(ClientOptions::new(pass.endpoint(transport), pass.ticket())).await
+    }
+
+    async fn with_options(options: ClientOptions) -> Result<Self, ClientError> {
         let connector = Connector::bind().expect("a UDP socket");
-        let options = ClientOptions::new(pass.endpoint(transport), pass.ticket());
         Ok(Self { client: Client::connect(&connector, options).await?, _connector: connector })
     }
 

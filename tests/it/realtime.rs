@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hd1_client::ServerEvent;
+use hd1_client::{Conditions, ServerEvent};
 use hd1_core::{NetId, Role, Tick};
 use hd1_protocol::{CloseCode, Operation, message::OpErrorCode};
 use hd1_tests::{Pass, TestClient, TestServer, Transport, json_message};
@@ -108,6 +108,57 @@ async fn input_moves_the_avatar_for_everybody() {
     walker.until("a metre of way", |client| far(client)).await;
     watcher.until("to see it", |client| far(client)).await;
     assert!(walker.client.input_ack() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn far_from_the_server_one_still_walks_at_once() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let conditions = Conditions { loss: 0.02, duplicate: 0.0, delay_us: 75_000, jitter_us: 5_000, seed: 1 };
+    let mut walker = TestClient::far_away(&http, &session, "walker", conditions).await;
+    let avatar = walker.until("its avatar", |client| client.avatar()).await;
+    // In a wide circle, with an input each tick: what is predicted comes true, state after state.
+    let (mut yaw, mut steered, mut in_a_row) = (0.0, Tick(0), 0);
+    let walk = |walker: &mut TestClient| {
+        let tick = walker.client.mirror().acked();
+        if tick > steered {
+            (steered, yaw) = (tick, yaw + 0.02);
+            walker.walk(yaw);
+            let error_m = walker.client.stats().prediction_error_m;
+            in_a_row = if error_m.is_some_and(|error_m| error_m < 0.02) { in_a_row + 1 } else { 0 };
+        }
+        (in_a_row >= 30).then_some(())
+    };
+    walker.until("thirty right predictions", walk).await;
+    let (known, predicted) = (walker.position(avatar).unwrap(), walker.client.predicted().unwrap());
+    assert_eq!(predicted.entity, avatar);
+    let ahead_m = (0..3).map(|i| (known[i] - f64::from(predicted.position[i])).powi(2)).sum::<f64>().sqrt();
+    assert!(ahead_m > 0.3, "a round trip of walking ahead of the mirror: {ahead_m} m");
+    assert_eq!(walker.client.sample(avatar).unwrap().position.map(f32::round), predicted.position.map(f32::round));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_aims_hits_what_was_drawn() {
+    let server = TestServer::start();
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut shooter = TestClient::enter(&http, &session, "shooter", Transport::Quic).await;
+    let mut owner = TestClient::enter(&http, &session, "owner", Transport::WebSocket).await;
+    // High above all else.
+    let at = |x: f64| json!({"position": [x, 500, 0]});
+    let components = [("Transform".to_owned(), at(0.0)), ("Geometry".to_owned(), json!({"shape": "sphere"}))];
+    let target = owner.client.op(Operation::Spawn { components: components.into() }).await.unwrap().unwrap();
+    shooter.until("the target", |client| client.position(target)).await;
+    let drawn = shooter.client.mirror().acked();
+    let away = [("Transform".to_owned(), at(50.0))];
+    owner.client.op(Operation::Update { entity: target, components: away.into() }).await.unwrap();
+    shooter.until("it to be away", |client| client.position(target).filter(|position| position[0] > 1.0)).await;
+    let now = shooter.client.mirror().acked();
+    let aim = |tick| Operation::Pick { origin: [0.0, 500.0, 20.0], direction: [0.0, 0.0, -1.0], tick };
+    assert_eq!(shooter.client.op(aim(drawn)).await.unwrap(), Some(target), "it stood there at tick {drawn}");
+    match shooter.client.op(aim(now)).await {
+        Err(hd1_client::ClientError::Refused(error)) => assert_eq!(error.code, OpErrorCode::NotFound),
+        other => panic!("it is away at tick {now}: {other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
