@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use hd1_core::{Tick, TickRate};
 
-use crate::playhead::Playhead;
+use crate::{limits, playhead::Playhead};
 
 /// Pongs that are remembered; the one with the shortest round trip is believed.
 const PONGS: usize = 8;
@@ -15,8 +15,6 @@ const PONGS: usize = 8;
 const ARRIVALS: usize = 64;
 /// Jitter is what this share of the arrivals stays below: one late tick in twenty is not worth waiting for.
 const JITTER_QUANTILE: f64 = 0.95;
-/// Ticks that the drawn moment lies behind at most: a mirror need keep no more.
-const DELAY_TICKS_MAX: f64 = 8.0;
 /// Lost ticks that count as late ones at one arrival: an outage says nothing about jitter.
 const LOST_MAX: u64 = 4;
 /// Arrivals that must all be late for the server itself to have slipped.
@@ -84,7 +82,7 @@ impl ServerClock {
         self.forget_before_slip();
         if let Some(fastest) = self.fastest_lead() {
             self.jitter_us = self.lateness_us(fastest);
-            let delay_us = (self.period_us + self.jitter_us).min(self.period_us * DELAY_TICKS_MAX);
+            let delay_us = (self.period_us + self.jitter_us).min(self.period_us * limits::DELAY_TICKS_MAX);
             self.playhead.follow(now, fastest + delay_us);
         }
     }

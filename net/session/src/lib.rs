@@ -2,7 +2,8 @@
 //!
 //! [`ServerConnection`] and [`ClientConnection`] are the two ends. They check, count, time and queue; they never read
 //! a clock, open a socket or touch a world, so two of them run through simulated time in a test and the client's end
-//! also runs in a browser. Start with [`server`], then [`client`]; every bound stands in [`limits`].
+//! also runs in a browser. Start with [`server`], then [`client`]; [`clock`] says which moment a client draws and
+//! [`predict`] where its own avatar is. Every bound stands in [`limits`].
 
 pub mod limits;
 

@@ -38,6 +38,12 @@ pub const CLIENT_OUT_FRAMES_MAX: usize = 1_024;
 pub const CLIENT_OPS_PENDING_MAX: usize = 1_024;
 /// Events that wait for a client program to fetch them; the oldest chat lines and state notices make room.
 pub const CLIENT_EVENTS_MAX: usize = 4_096;
+/// Inputs kept for prediction: over a second at the highest rate that a server takes.
+pub const PREDICTED_INPUTS_MAX: usize = 256;
+/// Seconds predicted beyond the newest state; then the own avatar stands still and waits for the network.
+pub const PREDICTED_S_MAX: u32 = 1;
+/// Ticks that the drawn moment lies behind the newest at most: a mirror need keep no more.
+pub const DELAY_TICKS_MAX: f64 = 8.0;
 
 /// Bytes of a ticket.
 pub const TICKET_BYTES_MAX: usize = 4_096;

@@ -25,7 +25,7 @@ use hd1_movement::{
 };
 use hd1_protocol::InputSample;
 
-use crate::playhead::Playhead;
+use crate::{limits, playhead::Playhead};
 use inputs::Inputs;
 
 /// Metres of a correction beyond which the avatar was moved, not mispredicted: it is shown there at once.
@@ -36,8 +36,6 @@ const FADE_US: f32 = 100_000.0;
 const QUANTUM_M: f32 = 0.001;
 /// Metres of change in a prediction that count as a correction.
 const CORRECTION_M: f32 = 0.01;
-/// Seconds that are predicted beyond the newest state; then the avatar stands still and waits for the network.
-const AHEAD_S: u32 = 1;
 
 /// The own avatar as the server showed it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +93,7 @@ impl Prediction {
             rules,
             dt: rate.dt_s(),
             period_us,
-            ticks_ahead_max: u64::from(rate.hz() * AHEAD_S).max(1),
+            ticks_ahead_max: u64::from(rate.hz() * limits::PREDICTED_S_MAX).max(1),
             playhead: Playhead::new(period_us),
             known: None,
             inputs: Inputs::default(),
@@ -128,7 +126,7 @@ impl Prediction {
         let (shown, before) = (self.position(now), self.replayed(now));
         self.error_m = self.inputs.expected_at(tick).map(|expected| distance(expected, state.position));
         let mover = self.mover_of(tick, state.position);
-        let follows = self.known.is_some_and(|known| known.tick + 1 == tick);
+        let follows = self.known.is_some_and(|known| known.tick == tick - 1);
         self.inputs.confirm(tick, state.input_ack, follows, self.period_us);
         self.known = Some(Known { tick, mover });
         if let Some((before, after)) = before.zip(self.replayed(now)) {
@@ -175,10 +173,10 @@ impl Prediction {
     /// The avatar at the end of `tick`, replayed from the newest state.
     fn at(&self, tick: u64) -> Option<Mover> {
         let known = self.known?;
-        let end = tick.min(known.tick + self.ticks_ahead_max);
+        let end = tick.min(known.tick.saturating_add(self.ticks_ahead_max));
         let mut mover = known.mover;
         let mut inputs = self.inputs.replay();
-        for tick in known.tick + 1..=end {
+        for tick in known.tick.saturating_add(1)..=end {
             // An avatar that was never asked for anything stands still, in the air too.
             if let Some(intent) = inputs.held_at(tick) {
                 mover = step_avatar(mover, intent, self.dt, &self.rules);
@@ -200,7 +198,7 @@ impl Prediction {
         let predicted = self.at(tick);
         let rise = match (self.known, predicted) {
             (_, Some(predicted)) if (predicted.position[1] - position[1]).abs() <= 2.0 * QUANTUM_M => predicted.rise,
-            (Some(known), _) if known.tick + 1 == tick => (position[1] - known.mover.position[1]) / self.dt,
+            (Some(known), _) if known.tick == tick - 1 => (position[1] - known.mover.position[1]) / self.dt,
             (_, predicted) => predicted.map_or(0.0, |predicted| predicted.rise),
         };
         Mover { position, rise }

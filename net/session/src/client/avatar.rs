@@ -3,6 +3,7 @@
 use hd1_core::NetId;
 use hd1_movement::math::Vec3;
 use hd1_protocol::{InputSample, message::Welcome, mirror::Mirror};
+use hd1_schema::ComponentSchema;
 
 use crate::{AvatarState, Prediction, ServerClock};
 
@@ -70,7 +71,8 @@ impl OwnAvatar {
 
 /// The entity whose `Avatar` names the player in its first field.
 fn avatar_of(mirror: &Mirror, player: i32) -> Option<NetId> {
-    let schema = mirror.shapes().by_name("Avatar").filter(|schema| schema.fields[0].name == "player")?;
+    let names_player = |schema: &&ComponentSchema| schema.fields.first().is_some_and(|field| field.name == "player");
+    let schema = mirror.shapes().by_name("Avatar").filter(names_player)?;
     let of_player = |lanes: &[i32]| lanes.first() == Some(&player);
     let found = mirror.entities().find(|e| e.held(schema.id).is_some_and(|held| of_player(held.parts().0)));
     found.map(|entity| entity.id())

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use hd1_movement::{Intent, math::Vec3};
 use hd1_protocol::InputSample;
 
-/// Inputs kept: over a second at the highest rate that a server takes.
-const INPUTS_MAX: usize = 256;
+use crate::limits;
+
 /// Answers of which the median is believed.
 const PHASES: usize = 32;
 /// Answers before the first is believed.
@@ -38,7 +38,7 @@ impl Inputs {
         let InputSample { seq, strafe, forward, yaw, pitch, buttons } = sample.quantised();
         let intent = Intent { strafe, forward, yaw, pitch, buttons }.sane();
         let begins = self.sent.back().map_or(tick, |last| tick.max(last.begins));
-        if self.sent.len() == INPUTS_MAX {
+        if self.sent.len() == limits::PREDICTED_INPUTS_MAX {
             self.sent.pop_front();
         }
         self.sent.push_back(Sent { seq, intent, sent_us: now, begins, expected: (tick, None) });
@@ -72,7 +72,7 @@ impl Inputs {
             self.sent.pop_front();
         }
         for sent in &mut self.sent {
-            sent.begins = if sent.seq <= ack { sent.begins.min(tick) } else { sent.begins.max(tick + 1) };
+            sent.begins = if sent.seq <= ack { sent.begins.min(tick) } else { sent.begins.max(tick.saturating_add(1)) };
         }
     }
 
