@@ -123,7 +123,7 @@ impl Story {
             {
                 self.send(sample);
             }
-            if self.now % PERIOD_US == 0 {
+            if self.now.is_multiple_of(PERIOD_US) {
                 let now = self.now;
                 let arrived: Vec<_> = self.up.extract_if(.., |(at, _)| *at <= now).map(|(_, sample)| sample).collect();
                 let state = self.server.step(arrived.into_iter());
@@ -131,7 +131,7 @@ impl Story {
                     self.down.push((at, state));
                 }
             }
-            if self.now % FRAME_US == 0 {
+            if self.now.is_multiple_of(FRAME_US) {
                 self.frame();
             }
         }

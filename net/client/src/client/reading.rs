@@ -1,0 +1,95 @@
+//! What can be read of a client between its events: the world, where to draw it, and the figures.
+
+use hd1_core::NetId;
+use hd1_movement::math::quat_yaw;
+use hd1_protocol::{
+    message::Welcome,
+    mirror::{Mirror, SampledTransform},
+};
+use hd1_session::{Predicted, Prediction, ServerClock};
+
+use super::Client;
+use crate::stats::ClientStats;
+
+impl Client {
+    /// The world as shown.
+    #[must_use]
+    pub fn mirror(&self) -> &Mirror {
+        self.connection.mirror()
+    }
+
+    /// To take the mirror's changes.
+    pub fn mirror_mut(&mut self) -> &mut Mirror {
+        self.connection.mirror_mut()
+    }
+
+    /// Where an entity is to be drawn now: between two ticks that lie behind the newest by the interpolation delay; the
+    /// own avatar where it is predicted.
+    #[must_use]
+    pub fn sample(&self, entity: NetId) -> Option<SampledTransform> {
+        let moment = self.connection.clock().render_tick(self.now_us())?;
+        let mut sampled = self.connection.mirror().sample_transform(entity, moment)?;
+        if let Some(own) = self.predicted().filter(|own| own.entity == entity) {
+            sampled.position = own.position;
+            sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
+        }
+        Some(sampled)
+    }
+
+    /// The own avatar, ahead of the mirror by the inputs that are under way: see [`hd1_session::predict`].
+    #[must_use]
+    pub fn predicted(&self) -> Option<Predicted> {
+        self.connection.predicted(self.now_us())
+    }
+
+    /// The server's clock and ticks.
+    #[must_use]
+    pub fn clock(&self) -> &ServerClock {
+        self.connection.clock()
+    }
+
+    /// The newest welcome.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.connection.welcome()
+    }
+
+    /// The newest input that the world has applied.
+    #[must_use]
+    pub fn input_ack(&self) -> u32 {
+        self.connection.input_ack()
+    }
+
+    /// Microseconds since the client was made: the clock of all its figures.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// What it measured.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        let (bytes_in, bytes_out) = self.connection.bytes();
+        let mirror = self.connection.mirror().stats();
+        let clock = self.connection.clock();
+        let prediction = self.connection.prediction().map(Prediction::stats).unwrap_or_default();
+        ClientStats {
+            ticks_seen: self.before.ticks_seen + self.stats.ticks_seen,
+            ticks_complete: self.before.ticks_complete + self.stats.ticks_complete,
+            rtt_us: clock.rtt_us(),
+            rtt_min_us: clock.rtt_min_us(),
+            bytes_in: self.before.bytes_in + bytes_in,
+            bytes_out: self.before.bytes_out + bytes_out,
+            updates: self.before.updates + mirror.updates,
+            checks: self.before.checks + mirror.checks,
+            desyncs: self.before.desyncs + mirror.desyncs,
+            reconnects: self.before.reconnects,
+            interpolation_delay_us: clock.delay_us(self.now_us()),
+            jitter_us: clock.jitter_us(),
+            prediction_error_m: prediction.error_m,
+            corrections: self.before.corrections + prediction.corrections,
+            pending_inputs: prediction.pending_inputs,
+            ..self.stats
+        }
+    }
+}
