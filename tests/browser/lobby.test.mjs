@@ -54,6 +54,7 @@ test('every control has a name and can be reached by keyboard', async () => {
   assert.deepEqual(nameless, []);
   await page.keyboard.press('F3');
   await page.getByTestId('netgraph').getByText('Round trip').waitFor();
+  await page.getByTestId('netgraph').getByText('Draw delay').waitFor();
   await page.context().close();
 });
 
