@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::Mirror;
-use hd1_replication::{ClientKey, Outgoing, Replicator};
+use hd1_replication::{ClientKey, Interest, Outgoing, Replicator, Viewer};
 use hd1_scenario::{Run, SEED, Scene, median};
 
 use crate::{
@@ -40,7 +40,7 @@ fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
     let scene = Scene::named("s1").context("a scene is gone")?;
     let (schemas, transforms) = Transforms::of(scene);
     let mut world = Run::new(scene, SEED);
-    let mut replicator = Replicator::new(schemas.clone());
+    let mut replicator = Replicator::new(schemas.clone(), Interest::EVERYTHING);
     let key = ClientKey(0);
     replicator.tick(Tick(1), |tracked| {
         for (i, body) in world.bodies().iter().enumerate() {
@@ -48,7 +48,7 @@ fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
             tracked.set(net_id(i), transforms.id, &transforms.row(body));
         }
     })?;
-    let snapshot = replicator.add_client(key)?;
+    let snapshot = replicator.add_client(key, Viewer::default())?;
     let mut mirrors: Vec<Mirror> = (0..clients).map(|_| Mirror::new(schemas.clone())).collect();
     for mirror in &mut mirrors {
         snapshot.iter().try_for_each(|chunk| mirror.apply_snapshot_chunk(chunk).map(drop))?;
@@ -62,9 +62,9 @@ fn measure(clients: usize, ticks: u64) -> anyhow::Result<(f64, f64)> {
                 tracked.set(net_id(i), transforms.id, &transforms.row(body));
             }
         })?;
-        replicator.ack(key, Tick(now - 1));
+        replicator.ack(key, mirrors[0].acks());
         let mut out = Outgoing::default();
-        replicator.assemble(key, 0, &mut out);
+        replicator.assemble(key, 0, &mut out)?;
         let poses: Vec<Pose> = world.changed().map(|(i, body)| (i as u32, body.position, body.rotation)).collect();
         let packed = rmp_serde::to_vec(&poses)?;
         let per_update = 1.0e9 / (clients * world.changed().len()) as f64;

@@ -4,6 +4,7 @@
 //! Measured is what the peers' programs measure of theirs, the server's own tick: acknowledgements in, changes
 //! gathered and encoded, frames handed to each client. [`table`] puts all engines' figures side by side.
 
+mod aoi;
 mod clients;
 mod cubes;
 mod join;
@@ -25,7 +26,8 @@ use crate::report::Row;
 pub const ENGINE: &str = "HD1";
 /// The scenes of [`measure`], the simulated one too. The one over WebSocket is `hd1-peer`'s alone, which is its own
 /// clients' program as well.
-pub const SCENES: &[&str] = &["s1", "s2", "s3", "s4", "asteroids", "crowd", "idle", "loss", cubes::NAME];
+pub const SCENES: &[&str] =
+    &["s1", "s2", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_large", "loss", cubes::NAME];
 
 /// The rows of all engines whose figures a file has, a JSON object a line; without it of HD1 alone, measured here.
 ///
@@ -57,6 +59,7 @@ pub fn measure(name: &str, quick: bool) -> anyhow::Result<Figures> {
     let scene = Scene::named(name).with_context(|| format!("there is no scene {name}"))?;
     match name {
         "loss" => loss::measure(scene, quick, figures),
+        _ if scene.view_m.is_some() => aoi::measure(scene, quick, figures),
         _ if scene.join_count > 0 => join::measure(scene, figures),
         _ => steady::measure(scene, quick, figures),
     }

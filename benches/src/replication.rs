@@ -1,19 +1,15 @@
 //! What does it cost to show a world to many clients?
 //!
 //! Measured: quantise what moved, find what each client lacks, encode, and make every client's frames. The opponents do
-//! the same job the way most servers do: `per_client` encodes with this codec but for each client by itself, `msgpack`
-//! serialises each changed body for each client with rmp-serde. Client mirrors decode everything at the end and must
-//! hold what the server holds.
+//! the same job the way most servers do: it serialises each changed body for each client with rmp-serde. Client mirrors
+//! decode everything at the end and must hold what the server holds.
 
 use std::{hint::black_box, time::Instant};
 
 use anyhow::{Context, ensure};
 use hd1_core::Tick;
-use hd1_protocol::{
-    Mirror,
-    state::{Base, StateHeader, StateWriter},
-};
-use hd1_replication::{ClientKey, Outgoing, Replicator};
+use hd1_protocol::{Acks, Mirror};
+use hd1_replication::{ClientKey, Interest, Outgoing, Replicator, Viewer};
 use hd1_scenario::{Run, Scene, median};
 use hd1_schema::ComponentSchema;
 
@@ -38,17 +34,15 @@ pub fn run(quick: bool) -> anyhow::Result<Vec<report::Row>> {
     let mut rows = Vec::new();
     for (case, scene) in CASES {
         let scene = Scene::named(scene).context("a scene is gone")?;
-        let (mut ours, mut per_client, mut msgpack, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
+        let (mut ours, mut msgpack, mut bytes) = (Vec::new(), Vec::new(), 0.0);
         for run in 0..runs {
             let figures = measure(scene, ticks, run)?;
             ours.push(figures.ours_us);
-            per_client.push(figures.per_client_us);
             msgpack.push(figures.msgpack_us);
             bytes = figures.bytes_per_update;
         }
         let ours = median(ours);
         let id = |what: &str| format!("{case}_{what}");
-        rows.push(report::Row::against(&id("us_tick"), ours, "us/tick", "per-client encode", median(per_client)));
         rows.push(report::Row::against(&id("us_tick"), ours, "us/tick", "rmp-serde per client", median(msgpack)));
         rows.push(report::Row::against(&id("bytes"), bytes, "B/update", "f32 position + rotation", 28.0));
     }
@@ -57,7 +51,6 @@ pub fn run(quick: bool) -> anyhow::Result<Vec<report::Row>> {
 
 struct Figures {
     ours_us: f64,
-    per_client_us: f64,
     msgpack_us: f64,
     bytes_per_update: f64,
 }
@@ -65,7 +58,7 @@ struct Figures {
 fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
     let (schemas, transforms) = Transforms::of(scene);
     let mut world = Run::new(scene, seed + 1);
-    let mut replicator = Replicator::new(schemas.clone());
+    let mut replicator = Replicator::new(schemas.clone(), Interest::EVERYTHING);
     replicator.tick(Tick(1), |tracked| {
         for (i, body) in world.bodies().iter().enumerate() {
             tracked.spawned(net_id(i));
@@ -74,13 +67,15 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
     })?;
     let clients = scene.client_count;
     let mut mirror = watcher(&mut replicator, clients, &schemas)?;
-    let (mut ours, mut per_client, mut msgpack) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut msgpack) = (Vec::new(), Vec::new());
     let (mut bytes, mut updates) = (0usize, 0usize);
     let mut out = Outgoing::default();
     for now in 2..2 + ticks {
         world.step();
         for client in 0..clients as u64 {
-            replicator.ack(ClientKey(client), Tick((now - 1).saturating_sub(ACK_LAG_TICKS).max(1)));
+            let mut acks = Acks::default();
+            acks.insert_last(Tick((now - 1).saturating_sub(ACK_LAG_TICKS).max(1)), 64);
+            replicator.ack(ClientKey(client), acks);
         }
         let start = Instant::now();
         replicator.tick(Tick(now), |tracked| {
@@ -90,7 +85,7 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
         })?;
         for client in 0..clients as u64 {
             out.clear();
-            replicator.assemble(ClientKey(client), 0, &mut out);
+            replicator.assemble(ClientKey(client), 0, &mut out)?;
             black_box(&out);
         }
         ours.push(start.elapsed().as_secs_f64() * 1.0e6);
@@ -98,28 +93,20 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
         for frame in &out.state {
             mirror.apply_state(frame)?;
         }
-        let behind = |ticks: u64| Tick((now - 1).saturating_sub(ticks).max(1));
-        let base = Base { tick: behind(ACK_LAG_TICKS), before: behind(2 * ACK_LAG_TICKS + 1), whole: false };
-        per_client.push(encode_for_each(&mut replicator, clients, base));
         updates += world.changed().count();
         msgpack.push(msgpack_for_each(&world, clients));
     }
     ensure!(mirror.hash_at(mirror.acked()) == replicator.tracked().sum(), "{}: the mirror differs", scene.name);
     ensure!(mirror.stats().desyncs == 0 && mirror.stats().checks > 0, "{}: {:?}", scene.name, mirror.stats());
     let bytes_per_update = bytes as f64 / updates as f64;
-    Ok(Figures {
-        ours_us: median(ours),
-        per_client_us: median(per_client),
-        msgpack_us: median(msgpack),
-        bytes_per_update,
-    })
+    Ok(Figures { ours_us: median(ours), msgpack_us: median(msgpack), bytes_per_update })
 }
 
 /// Joins every client; the last one's mirror, which stands for all since they are sent the same.
 fn watcher(replicator: &mut Replicator, clients: usize, schemas: &[ComponentSchema]) -> anyhow::Result<Mirror> {
     let mut mirror = Mirror::new(schemas.to_vec());
     for client in 0..clients as u64 {
-        let frames = replicator.add_client(ClientKey(client))?;
+        let frames = replicator.add_client(ClientKey(client), Viewer::default())?;
         if client + 1 == clients as u64 {
             for frame in frames.iter() {
                 mirror.apply_snapshot_chunk(frame)?;
@@ -127,18 +114,6 @@ fn watcher(replicator: &mut Replicator, clients: usize, schemas: &[ComponentSche
         }
     }
     Ok(mirror)
-}
-
-/// The same codec without sharing: each client's state encoded by itself.
-fn encode_for_each(replicator: &mut Replicator, clients: usize, base: Base) -> f64 {
-    let start = Instant::now();
-    for _ in 0..clients {
-        let mut writer = StateWriter::default();
-        replicator.write_since(base, &mut writer);
-        let header = StateHeader::new(replicator.tracked().tick(), base, 1);
-        black_box(writer.finish(header));
-    }
-    start.elapsed().as_secs_f64() * 1.0e6
 }
 
 /// What a server without a codec does: full values of what moved this tick, serialised for each client.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use hd1_core::{ClientType, PlayerId, Role, SessionId, TickRate};
 use hd1_protocol::{InputSample, Mirror};
-use hd1_replication::{ClientKey, Outgoing, Replicator, WorldCapture};
+use hd1_replication::{ClientKey, Interest, Outgoing, Replicator, Viewer, WorldCapture};
 use hd1_scenario::median;
 use hd1_sim::{Command, Sim, SimConfig, TickInput};
 
@@ -48,7 +48,7 @@ struct Figures {
 fn measure(name: &str, ticks: u64) -> anyhow::Result<Figures> {
     let scene = hd1_scenes::library::load(name)?;
     let mut sim = Sim::from_scene(SimConfig::new(SessionId::generate()), &scene)?;
-    let mut replicator = Replicator::new([]);
+    let mut replicator = Replicator::new([], Interest::EVERYTHING);
     let mut capture = WorldCapture::default();
     let join = (1..=PLAYERS).map(|n| Command::Join {
         player: PlayerId(n),
@@ -59,7 +59,7 @@ fn measure(name: &str, ticks: u64) -> anyhow::Result<Figures> {
     let output = sim.tick(&TickInput { commands: join.collect() });
     let schemas = capture.capture(sim.world_mut(), output.tick, &mut replicator)?;
     let mut mirror = Mirror::new(schemas);
-    let frames = replicator.add_client(ClientKey(1))?;
+    let frames = replicator.add_client(ClientKey(1), Viewer::default())?;
     for frame in frames.iter() {
         mirror.apply_snapshot_chunk(frame)?;
     }
@@ -70,14 +70,14 @@ fn measure(name: &str, ticks: u64) -> anyhow::Result<Figures> {
         let start = Instant::now();
         let output = sim.tick(&input);
         let stepped = Instant::now();
-        replicator.ack(ClientKey(1), mirror.acked());
+        replicator.ack(ClientKey(1), mirror.acks());
         capture.capture(sim.world_mut(), output.tick, &mut replicator)?;
         out.clear();
-        replicator.assemble(ClientKey(1), 0, &mut out);
+        replicator.assemble(ClientKey(1), 0, &mut out)?;
         show_us.push(stepped.elapsed().as_secs_f64() * 1.0e6);
         tick_us.push((stepped - start).as_secs_f64() * 1.0e6);
         for frame in &out.reliable {
-            mirror.apply_structure(frame)?;
+            mirror.apply_reliable(frame)?;
         }
         for frame in &out.state {
             mirror.apply_state(frame)?;

@@ -116,6 +116,10 @@ fn settings_schema() -> Json {
             "spawn_points": { "type": "array", "items": spawn_point, "maxItems": SPAWN_POINTS_MAX },
             "avatar": { "$ref": "#/$defs/components" },
             "background": { "$ref": "#/$defs/color" },
+            "view": object("How far clients are shown things; without it they are shown everything.", &["distance"], json!({
+                "distance": { "type": "number", "minimum": 1, "description": "Metres over the ground from the camera, else from the avatar." },
+                "cell": { "type": "number", "minimum": 1, "description": "Side of the cells in which things come and go; a quarter of the distance by default." },
+            })),
             "fog": object("Distance at which things fade.", &[], json!({
                 "color": { "$ref": "#/$defs/color" }, "near": { "type": "number" }, "far": { "type": "number" },
             })),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::limits::SPAWN_POINTS_MAX;
-use crate::reader::Object;
+use crate::reader::{Object, number};
 use crate::schemas::{Schemas, parse_component};
 
 const PLACE: Range = Range::new(-WORLD_HALF_EXTENT_M, WORLD_HALF_EXTENT_M);
@@ -30,6 +30,9 @@ pub struct Settings {
     pub background: [f32; 3],
     /// Fog, where there is one.
     pub fog: Option<Fog>,
+    /// How far clients are shown things; without it they are shown everything.
+    #[serde(default)]
+    pub view: Option<View>,
 }
 
 /// How avatars move.
@@ -76,6 +79,15 @@ pub struct Fog {
     pub far: f32,
 }
 
+/// How far clients are shown things.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// Metres over the ground from the camera, else from the avatar. What is farther away is not sent.
+    pub distance: f32,
+    /// Side of the cells in which things come and go, in metres; a quarter of the distance where it is not said.
+    pub cell: Option<f32>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -86,9 +98,15 @@ impl Default for Settings {
             avatar: Vec::new(),
             background: [0.53, 0.68, 0.86],
             fog: None,
+            view: None,
         }
     }
 }
+
+/// Least view distance and cell in metres.
+const VIEW_M_MIN: f32 = 1.0;
+/// Cells from a viewer to the end of its view.
+const VIEW_CELLS_MAX: f32 = 16.0;
 
 const MODES: [&str; 2] = ["walk", "fly"];
 
@@ -150,8 +168,12 @@ impl Settings {
                 Some(Fog { color, near, far })
             }
         };
+        let view = match object.field("view") {
+            None => None,
+            Some((json, path)) => Some(parse_view(json, path)?),
+        };
         object.finish()?;
-        Ok(Settings { gravity, movement, bounds, spawn_points, avatar, background, fog })
+        Ok(Settings { gravity, movement, bounds, spawn_points, avatar, background, fog, view })
     }
 
     /// The JSON form: what a scene file says.
@@ -174,6 +196,12 @@ impl Settings {
         if let Some(fog) = self.fog {
             settings["fog"] = json!(fog);
         }
+        if let Some(view) = self.view {
+            settings["view"] = json!({ "distance": view.distance });
+            if let Some(cell) = view.cell {
+                settings["view"]["cell"] = json!(cell);
+            }
+        }
         shorten_reals(&mut settings);
         settings
     }
@@ -194,6 +222,22 @@ fn parse_movement(json: &Json, path: String, default: Movement) -> Result<Moveme
     };
     movement.finish()?;
     Ok(parsed)
+}
+
+fn parse_view(json: &Json, path: String) -> Result<View, Refusal> {
+    let mut view = Object::new(json, path)?;
+    let range = Range::new(VIEW_M_MIN, WORLD_HALF_EXTENT_M);
+    let (distance, path) = view.required("distance")?;
+    let distance = number(distance, range, &path)?;
+    // Of cells there are a few dozen across at most: more would be looked through for each step of each viewer.
+    let cell = match view.field("cell") {
+        None => None,
+        Some((json, path)) => {
+            Some(number(json, Range::new((distance / VIEW_CELLS_MAX).max(VIEW_M_MIN), distance), &path)?)
+        }
+    };
+    view.finish()?;
+    Ok(View { distance, cell })
 }
 
 fn parse_bounds(json: &Json, path: String, default: Bounds) -> Result<Bounds, Refusal> {

@@ -2,9 +2,8 @@
 
 use anyhow::ensure;
 use bytes::Bytes;
-use hd1_core::Tick;
-use hd1_protocol::Mirror;
-use hd1_replication::{ClientKey, Outgoing};
+use hd1_protocol::{Acks, Mirror};
+use hd1_replication::{ClientKey, Outgoing, Viewer};
 use hd1_scenario::{Run, Sent};
 
 use super::world::World;
@@ -17,7 +16,7 @@ pub struct Client {
     key: ClientKey,
     /// None: it has everything as soon as it is sent.
     mirror: Option<Mirror>,
-    acked: Tick,
+    acks: Acks,
     out: Outgoing,
 }
 
@@ -28,11 +27,11 @@ impl Client {
     /// A snapshot cannot be encoded, or its mirror refuses it.
     pub fn join(world: &mut World, key: u64, mirrored: bool) -> anyhow::Result<Self> {
         let key = ClientKey(key);
-        let frames = world.replicator.add_client(key)?;
+        let frames = world.replicator.add_client(key, Viewer::default())?;
         if mirrored {
             return Client::mirrored(world, key, &frames);
         }
-        Ok(Client { key, mirror: None, acked: world.now(), out: Outgoing::default() })
+        Ok(Client { key, mirror: None, acks: Acks::of(world.now()), out: Outgoing::default() })
     }
 
     /// One with a mirror that has joined and been given these frames.
@@ -44,17 +43,20 @@ impl Client {
         for frame in snapshot {
             mirror.apply_snapshot_chunk(frame)?;
         }
-        Ok(Client { key, acked: mirror.acked(), mirror: Some(mirror), out: Outgoing::default() })
+        Ok(Client { key, acks: mirror.acks(), mirror: Some(mirror), out: Outgoing::default() })
     }
 
     /// What it has is told to the server.
     pub fn acknowledge(&self, world: &mut World) {
-        world.replicator.ack(self.key, self.acked);
+        world.replicator.ack(self.key, self.acks);
     }
 
     /// Its frames of this tick are made; they stay with it until [`Client::receive`].
-    pub fn assemble(&mut self, world: &mut World) {
-        world.replicator.assemble(self.key, 0, &mut self.out);
+    ///
+    /// # Errors
+    /// Of the replicator.
+    pub fn assemble(&mut self, world: &mut World) -> anyhow::Result<()> {
+        Ok(world.replicator.assemble(self.key, 0, &mut self.out)?)
     }
 
     /// Takes its frames in; what they were.
@@ -64,15 +66,15 @@ impl Client {
     pub fn receive(&mut self, world: &World) -> anyhow::Result<Sent> {
         let mut sent = Sent::default();
         self.out.reliable.iter().chain(&self.out.state).for_each(|frame| sent.add(frame.len()));
-        self.acked = world.now();
+        self.acks.insert(world.now());
         if let Some(mirror) = &mut self.mirror {
             for frame in &self.out.reliable {
-                mirror.apply_structure(frame)?;
+                mirror.apply_reliable(frame)?;
             }
             for frame in &self.out.state {
                 mirror.apply_state(frame)?;
             }
-            self.acked = mirror.acked();
+            self.acks = mirror.acks();
         }
         self.out.clear();
         Ok(sent)
@@ -80,16 +82,25 @@ impl Client {
 
     /// Has it the whole world as it is? One without a mirror is taken at its word.
     pub fn shows(&self, world: &World, run: &Run) -> bool {
-        self.mirror.as_ref().is_none_or(|mirror| mirror.acked() == world.now() && world.is_shown(mirror, run))
+        self.mirror.as_ref().is_none_or(|mirror| world.is_shown(mirror, run))
     }
 }
 
-/// All of a scene's.
+/// All of a scene's, when they have the whole world: it comes over several ticks.
 ///
 /// # Errors
 /// As [`Client::join`].
 pub fn join_all(world: &mut World, count: usize) -> anyhow::Result<Vec<Client>> {
-    (0..count).map(|i| Client::join(world, i as u64, i < MIRROR_COUNT)).collect()
+    let join = |i| Client::join(world, i as u64, i < MIRROR_COUNT);
+    let mut clients: Vec<Client> = (0..count).map(join).collect::<anyhow::Result<_>>()?;
+    loop {
+        clients.iter().for_each(|client| client.acknowledge(world));
+        world.quiet_tick()?;
+        clients.iter_mut().try_for_each(|client| client.assemble(world))?;
+        if receive_all(&mut clients, world)?.bytes == 0 {
+            return Ok(clients);
+        }
+    }
 }
 
 /// All take their frames in; what they were.

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use hd1_core::{ClientType, PlayerId, Role, SessionId, TickRate};
 use hd1_protocol::{InputSample, Mirror};
-use hd1_replication::{ClientKey, Outgoing, Replicator, WorldCapture};
+use hd1_replication::{ClientKey, Interest, Outgoing, Replicator, Viewer, WorldCapture};
 use hd1_scenario::Figures;
 use hd1_sim::{Command, Sim, SimConfig, TickInput};
 
@@ -53,7 +53,7 @@ impl Table {
         let scene = hd1_scenes::library::load(NAME)?;
         let config = SimConfig { tick_rate: TickRate::try_from(HZ)?, ..SimConfig::new(SessionId::generate()) };
         let mut sim = Sim::from_scene(config, &scene)?;
-        let (mut replicator, mut capture) = (Replicator::new([]), WorldCapture::default());
+        let (mut replicator, mut capture) = (Replicator::new([], Interest::EVERYTHING), WorldCapture::default());
         let join = Command::Join {
             player: PLAYER,
             name: "player".into(),
@@ -63,7 +63,7 @@ impl Table {
         let output = sim.tick(&TickInput { commands: vec![join] });
         let schemas = capture.capture(sim.world_mut(), output.tick, &mut replicator)?;
         let mut mirror = Mirror::new(schemas);
-        for frame in replicator.add_client(KEY)?.iter() {
+        for frame in replicator.add_client(KEY, Viewer::default())?.iter() {
             mirror.apply_snapshot_chunk(frame)?;
         }
         Ok(Table { sim, replicator, capture, mirror, input_seq: 0 })
@@ -78,12 +78,12 @@ impl Table {
             let sample = input.map_or_else(InputSample::default, |input| input(self.input_seq));
             let sample = InputSample { seq: self.input_seq, ..sample };
             let output = self.sim.tick(&TickInput { commands: vec![Command::Input { player: PLAYER, sample }] });
-            self.replicator.ack(KEY, self.mirror.acked());
+            self.replicator.ack(KEY, self.mirror.acks());
             self.capture.capture(self.sim.world_mut(), output.tick, &mut self.replicator)?;
             out.clear();
-            self.replicator.assemble(KEY, self.input_seq, &mut out);
+            self.replicator.assemble(KEY, self.input_seq, &mut out)?;
             for frame in &out.reliable {
-                self.mirror.apply_structure(frame)?;
+                self.mirror.apply_reliable(frame)?;
             }
             for frame in &out.state {
                 self.mirror.apply_state(frame)?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use hd1_replication::ClientKey;
+use hd1_replication::{ClientKey, Viewer};
 use hd1_scenario::{
     Figures, Run, SEED, Scene, Sent,
     figures::{JOIN_BYTES, JOIN_US},
@@ -31,7 +31,7 @@ pub fn measure(scene: &Scene, figures: Figures) -> anyhow::Result<Figures> {
         run.step();
         clients.iter().for_each(|client| client.acknowledge(&mut world));
         world.tick(&run)?;
-        clients.iter_mut().for_each(|client| client.assemble(&mut world));
+        clients.iter_mut().try_for_each(|client| client.assemble(&mut world))?;
         clients::receive_all(&mut clients, &world)?;
 
         let key = ClientKey((scene.client_count + newcomer) as u64);
@@ -48,8 +48,8 @@ fn join_one(world: &mut World, clients: &mut [Client], key: ClientKey, run: &Run
     let start = Instant::now();
     clients.iter().for_each(|client| client.acknowledge(world));
     world.quiet_tick()?;
-    let snapshot = world.replicator.add_client(key)?;
-    clients.iter_mut().for_each(|client| client.assemble(world));
+    let snapshot = world.replicator.add_client(key, Viewer::default())?;
+    clients.iter_mut().try_for_each(|client| client.assemble(world))?;
     let mut longest = start.elapsed();
     clients::receive_all(clients, world)?;
 
@@ -65,8 +65,8 @@ fn join_one(world: &mut World, clients: &mut [Client], key: ClientKey, run: &Run
         clients.iter().for_each(|client| client.acknowledge(world));
         newcomer.acknowledge(world);
         world.quiet_tick()?;
-        clients.iter_mut().for_each(|client| client.assemble(world));
-        newcomer.assemble(world);
+        clients.iter_mut().try_for_each(|client| client.assemble(world))?;
+        newcomer.assemble(world)?;
         longest = longest.max(start.elapsed());
         clients::receive_all(clients, world)?;
         let more = newcomer.receive(world)?;

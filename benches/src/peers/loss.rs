@@ -1,9 +1,8 @@
 //! What does losing packets cost? The same scene over a perfect link, a long one, and a long one that loses.
 
 use anyhow::ensure;
-use hd1_core::Tick;
-use hd1_protocol::Mirror;
-use hd1_replication::{ClientKey, Outgoing};
+use hd1_protocol::{Acks, Mirror};
+use hd1_replication::{ClientKey, Outgoing, Viewer};
 use hd1_scenario::{Figures, Run, SEED, Scene, loss::Link};
 
 use super::world::World;
@@ -46,16 +45,16 @@ fn bytes_per_tick(scene: &Scene, ticks: usize, loss_permille: u32, one_way_ticks
     let mut run = Run::new(scene, SEED);
     let mut world = World::new(&run)?;
     let mut mirror = Mirror::new(world.schemas.clone());
-    for frame in world.replicator.add_client(key)?.iter() {
+    for frame in world.replicator.add_client(key, Viewer::default())?.iter() {
         mirror.apply_snapshot_chunk(frame)?;
     }
     let mut down: Link<Frame> = Link::new(SEED, loss_permille, one_way_ticks);
-    let mut up: Link<Tick> = Link::new(SEED + 1, loss_permille, one_way_ticks);
+    let mut up: Link<Acks> = Link::new(SEED + 1, loss_permille, one_way_ticks);
     let (mut bytes, mut out) = (0, Outgoing::default());
     for tick in 0..ticks + SETTLE_TICKS {
         let now = tick as f64;
-        while let Some((_, acked)) = up.receive(now) {
-            world.replicator.ack(key, acked);
+        while let Some((_, acks)) = up.receive(now) {
+            world.replicator.ack(key, acks);
         }
         if tick < ticks {
             run.step();
@@ -63,7 +62,7 @@ fn bytes_per_tick(scene: &Scene, ticks: usize, loss_permille: u32, one_way_ticks
         } else {
             world.quiet_tick()?;
         }
-        world.replicator.assemble(key, 0, &mut out);
+        world.replicator.assemble(key, 0, &mut out)?;
         if tick < ticks {
             bytes += out.reliable.iter().chain(&out.state).map(bytes::Bytes::len).sum::<usize>();
         }
@@ -72,10 +71,10 @@ fn bytes_per_tick(scene: &Scene, ticks: usize, loss_permille: u32, one_way_ticks
         // Whatever arrives before the next tick is taken in, and acknowledged at once, as it arrives.
         while let Some((at, frame)) = down.receive(now + 0.999) {
             match frame {
-                Frame::Structure(frame) => mirror.apply_structure(&frame)?,
+                Frame::Structure(frame) => drop(mirror.apply_reliable(&frame)?),
                 Frame::State(frame) => drop(mirror.apply_state(&frame)?),
             }
-            up.send(at, mirror.acked());
+            up.send(at, mirror.acks());
         }
     }
     ensure!(world.is_shown(&mirror, &run), "{loss_permille} ‰ lost: the mirror differs: {:?}", mirror.stats());

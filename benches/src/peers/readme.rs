@@ -26,6 +26,8 @@ const LINES: &[(&str, &[&str])] = &[
     ),
     ("crowd: 1,000 clients see 1,000 entities, all change: server's tick", &["crowd_vs_replicon"]),
     ("idle: 100,000 entities, 1,000 clients, nothing changes", &["idle_ns_client"]),
+    ("10,000 entities, 1,000 clients that see about 100 each: server's tick per client", &["aoi_us_client"]),
+    ("the same in a world ten times larger", &["aoi_growth"]),
     ("cubes: 901 cubes at 60 Hz, an avatar pushes them about", &["cubes_play_kbit"]),
     ("cubes at rest", &["cubes_rest_kbit"]),
     ("5 % loss at 150 ms, 1 % of 10,000 change: bytes over those without loss", &["loss_ratio"]),

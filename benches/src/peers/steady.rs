@@ -21,7 +21,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         let start = Instant::now();
         clients.iter().for_each(|client| client.acknowledge(&mut world));
         world.tick(&run)?;
-        clients.iter_mut().for_each(|client| client.assemble(&mut world));
+        clients.iter_mut().try_for_each(|client| client.assemble(&mut world))?;
         let took = start.elapsed();
         let sent = clients::receive_all(&mut clients, &world)?;
         if tick >= warm {

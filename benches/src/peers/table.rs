@@ -11,6 +11,7 @@ use hd1_scenario::{
 
 use super::{
     ENGINE,
+    aoi::{CLIENT_KIB, ENTITY_BYTES},
     cubes::{PLAY_KBIT, REST_KBIT},
     loss::{BYTES_LONG, BYTES_LOSSY, BYTES_PERFECT},
     websocket::WS_US_TICK,
@@ -75,6 +76,10 @@ const LINES: &[Line] = &[
     line("crowd_vs_replicon", ("crowd", SERVER_US_TICK), US, Some(REPLICON)),
     line("idle_ns_client", ("idle", SERVER_US_TICK), (1.0, "ns/client"), None),
     line("idle_bytes_client", ("idle", BYTES_CLIENT_TICK), (1.0, "B/client"), None),
+    line("aoi_us_client", ("aoi", SERVER_US_TICK), (1e-3, "us/client"), None),
+    line("aoi_bytes_client", ("aoi", BYTES_CLIENT_TICK), (1.0, "B/client"), None),
+    line("client_kib", ("aoi", CLIENT_KIB), (1.0, "KiB"), None),
+    line("entity_bytes", ("aoi", ENTITY_BYTES), (1.0, "B"), None),
     line("cubes_play_kbit", ("cubes", PLAY_KBIT), KBIT, None),
     line("cubes_rest_kbit", ("cubes", REST_KBIT), KBIT, None),
 ];
@@ -113,6 +118,12 @@ pub fn rows(figures: &[Figures]) -> anyhow::Result<Vec<Row>> {
             continue;
         };
         rows.push(Row { opponent: name.into(), opponent_value: Some(1.0), ..Row::alone(id, lossy / base, "x") });
+    }
+    if let (Some(small), Some(large)) =
+        (value(ENGINE, "aoi", SERVER_US_TICK), value(ENGINE, "aoi_large", SERVER_US_TICK))
+    {
+        let world = "a world ten times smaller".into();
+        rows.push(Row { opponent: world, opponent_value: Some(1.0), ..Row::alone("aoi_growth", large / small, "x") });
     }
     Ok(rows)
 }

@@ -15,8 +15,8 @@ use std::{
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
 use hd1_core::Tick;
-use hd1_protocol::{Encoding, FrameKind, InputFrame, Packet, SUBPROTOCOL_MSGPACK};
-use hd1_replication::{ClientKey, Outgoing};
+use hd1_protocol::{Acks, Encoding, FrameKind, InputFrame, Packet, SUBPROTOCOL_MSGPACK};
+use hd1_replication::{ClientKey, Outgoing, Viewer};
 use hd1_scenario::{Figures, Run, SEED, Scene, median};
 use hd1_transport::{Link, LinkEvent};
 use rustix::time::{ClockId, clock_gettime};
@@ -47,7 +47,7 @@ pub fn measure(quick: bool, figures: Figures) -> anyhow::Result<Figures> {
 struct Served {
     key: ClientKey,
     link: Link,
-    acked: Tick,
+    acks: Acks,
 }
 
 /// Processor time of each tick, microseconds.
@@ -61,11 +61,11 @@ async fn serve(scene: &Scene, quick: bool) -> anyhow::Result<Vec<f64>> {
     let mut clients = Vec::new();
     for key in 0..scene.client_count as u64 {
         let mut link = upgraded(listener.accept().await?.0).await?;
-        let snapshot = world.replicator.add_client(ClientKey(key))?;
+        let snapshot = world.replicator.add_client(ClientKey(key), Viewer::default())?;
         for (i, frame) in snapshot.iter().enumerate() {
             link.send(Packet::bulk(frame.clone(), i + 1 == snapshot.len()));
         }
-        clients.push(Served { key: ClientKey(key), link, acked: Tick(0) });
+        clients.push(Served { key: ClientKey(key), link, acks: Acks::default() });
     }
     acknowledged(&mut clients, world.now()).await?;
     let (mut cpu_us, mut out) = (Vec::new(), Outgoing::default());
@@ -73,12 +73,12 @@ async fn serve(scene: &Scene, quick: bool) -> anyhow::Result<Vec<f64>> {
         run.step();
         let start = cpu_time();
         for client in &clients {
-            world.replicator.ack(client.key, client.acked);
+            world.replicator.ack(client.key, client.acks);
         }
         world.tick(&run)?;
         for client in &mut clients {
             out.clear();
-            world.replicator.assemble(client.key, 0, &mut out);
+            world.replicator.assemble(client.key, 0, &mut out)?;
             out.reliable.drain(..).for_each(|frame| client.link.send(Packet::control(frame)));
             out.state.drain(..).for_each(|frame| client.link.send(Packet::datagram(frame)));
         }
@@ -96,10 +96,10 @@ async fn serve(scene: &Scene, quick: bool) -> anyhow::Result<Vec<f64>> {
 /// Writes what is queued and reads until everybody has `tick`.
 async fn acknowledged(clients: &mut [Served], tick: Tick) -> anyhow::Result<()> {
     try_join_all(clients.iter_mut().map(|client| async move {
-        while client.acked < tick {
+        while client.acks.newest() < tick {
             if let LinkEvent::Packet(packet) = client.link.next().await? {
                 ensure!(packet.frame.first() == Some(&(FrameKind::Input as u8)), "a client said something else");
-                client.acked = InputFrame::decode(&packet.frame)?.acked;
+                client.acks = InputFrame::decode(&packet.frame)?.acked;
             }
         }
         Ok(())

@@ -2,8 +2,8 @@
 
 use hd1_core::Tick;
 use hd1_protocol::Mirror;
-use hd1_replication::Replicator;
-use hd1_scenario::{Body, Run};
+use hd1_replication::{Interest, Replicator};
+use hd1_scenario::{Body, Run, Scene, views::View};
 use hd1_schema::{ComponentSchema, Value};
 
 use crate::transforms::{Transforms, net_id};
@@ -31,7 +31,7 @@ impl World {
     /// Of the replicator.
     pub fn new(run: &Run) -> anyhow::Result<Self> {
         let (schemas, transforms) = Transforms::of(run.scene());
-        let mut replicator = Replicator::new(schemas.clone());
+        let mut replicator = Replicator::new(schemas.clone(), interest(run.scene()));
         let now = Tick(1);
         replicator.tick(now, |tracked| {
             for (i, body) in run.bodies().iter().enumerate() {
@@ -73,6 +73,15 @@ impl World {
 
     /// Does a mirror show every body where the scene has it, and has it found no check sum wrong?
     pub fn is_shown(&self, mirror: &Mirror, run: &Run) -> bool {
+        self.shows_where(mirror, run, |_| true)
+    }
+
+    /// As [`World::is_shown`], of the bodies in a view.
+    pub fn shows_view(&self, mirror: &Mirror, run: &Run, view: &View) -> bool {
+        self.shows_where(mirror, run, |body| view.sees(body.position))
+    }
+
+    fn shows_where(&self, mirror: &Mirror, run: &Run, wanted: impl Fn(&Body) -> bool) -> bool {
         let shown = |(i, body): (usize, &Body)| {
             let Some(record) = mirror.record(net_id(i), self.transforms.id) else { return false };
             match record.as_slice() {
@@ -82,6 +91,12 @@ impl World {
                 _ => false,
             }
         };
-        mirror.stats().desyncs == 0 && run.bodies().iter().enumerate().all(shown)
+        let mut wanted = run.bodies().iter().enumerate().filter(|(_, body)| wanted(body));
+        mirror.stats().desyncs == 0 && wanted.all(shown)
     }
+}
+
+/// As far as the scene's clients see, in cells of half of that.
+fn interest(scene: &Scene) -> Interest {
+    Interest { view_m: scene.view_m, cell_m: scene.view_m.map(|view_m| view_m / 2.0) }
 }

@@ -92,7 +92,10 @@ impl Client {
         loop {
             let message = match self.connection.poll_event()? {
                 ServerEvent::Ready { .. } => return Some(json!({ "t": "ready" }).to_string()),
-                ServerEvent::Tick(_) | ServerEvent::Complete(_) | ServerEvent::Registered(_) => continue,
+                ServerEvent::Structure
+                | ServerEvent::Tick(_)
+                | ServerEvent::Complete(_)
+                | ServerEvent::Registered(_) => continue,
                 ServerEvent::Welcome(welcome) => ServerMessage::Welcome(welcome),
                 ServerEvent::OpResult { id, result: Ok(entity) } => {
                     ServerMessage::OpResult { id, ok: true, entity, error: None }

@@ -5,9 +5,9 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
     shapes::Shapes,
-    snapshot::{self, Shown},
-    state::{self, Base, StateHeader, StateWriter},
-    structure::{StructureOp, encode_batch},
+    snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
+    state::{Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
+    structure::{self, Block, StructureBatch, StructureOp},
 };
 use hd1_schema::{ComponentId, Row};
 use hd1_session::Predicted;
@@ -17,18 +17,22 @@ use serde_json::{Value, json};
 struct Scene {
     shapes: Shapes,
     mirror: Mirror,
-    seq: u64,
+    version: u64,
 }
 
 impl Scene {
     fn new(entities: &[(u32, Value)]) -> Self {
         let shapes = Shapes::new(hd1_world::builtin_schemas());
         let mirror = Mirror::new(hd1_world::builtin_schemas()).keeping_ticks(16);
-        let mut scene = Scene { shapes, mirror, seq: 0 };
-        let spawns: Vec<_> = entities.iter().map(|(id, components)| scene.spawn(*id, components)).collect();
-        for chunk in snapshot::encode(&scene.shapes, Tick(10), 0, &Shown::of_spawns(&spawns)).unwrap() {
-            scene.mirror.apply_snapshot_chunk(&chunk).unwrap();
-        }
+        let mut scene = Scene { shapes, mirror, version: 0 };
+        let spawns: Vec<_> = entities.iter().map(|(id, components)| scene.spawned(*id, components)).collect();
+        let mut shown = Shown::default();
+        shown.page();
+        spawns.iter().for_each(|spawned| shown.spawned(spawned));
+        let body = &snapshot::encode(&scene.shapes, &shown).unwrap()[0];
+        let page = OpenPage { page: 0, version: 0, entities: spawns.len() as u32 };
+        let place = ChunkPlace { ends_stream: true, completes_view: true, with_structure: false };
+        scene.mirror.apply_snapshot_chunk(&snapshot::frame(Tick(10), place, &[page], &body.bytes)).unwrap();
         scene
     }
 
@@ -37,32 +41,39 @@ impl Scene {
         (schema.id, schema.quantise(&schema.parse_json(json, component).unwrap()))
     }
 
-    fn spawn(&self, id: u32, components: &Value) -> StructureOp {
+    /// An entity in the slot of its number.
+    fn spawned(&self, id: u32, components: &Value) -> Spawned {
         let rows = components.as_object().unwrap().iter().map(|(name, json)| self.row(name, json));
         let mut components: Vec<_> = rows.collect();
         components.sort_by_key(|(id, _)| *id);
-        StructureOp::Spawn { entity: NetId(id), components }
+        Spawned { slot: id as u8, entity: NetId(id), components }
     }
 
     fn structure(&mut self, tick: u64, op: StructureOp) {
-        self.seq += 1;
-        let frame = encode_batch(&self.shapes, Tick(tick), self.seq, &[op]).unwrap();
+        self.version += 1;
+        let blocks = vec![Block::Changed { page: 0, version: self.version, ops: vec![op] }];
+        let frame = structure::encode(&self.shapes, &StructureBatch { tick: Tick(tick), blocks }).unwrap();
         self.mirror.apply_structure(&frame).unwrap();
     }
 
     /// Moves an entity, or with `None` says that nothing moved.
     fn tick(&mut self, tick: u64, moved: Option<(u32, [f32; 3])>) {
-        let mut writer = StateWriter::default();
-        let base = Base::whole(self.mirror.acked());
+        let base = Base::alone(self.mirror.acked());
+        let (mut writer, mut bytes, codes) = (BlobWriter::default(), Vec::new(), TickCodes::default());
+        writer.begin(BlobHead { whole: true, version: Some(self.version), moved_for: 1, hash: None });
         if let Some((id, position)) = moved {
             let (component, row) = self.row("Transform", &json!({ "position": position }));
-            writer.section(component, self.shapes.shape(component).unwrap());
-            writer.row(NetId(id), None, None, base.onward_to(Tick(tick)), &row.lanes);
+            writer.section(component, self.shapes.shape(component).unwrap(), &codes, &mut bytes);
+            writer.row(id as u8, None, None, base.onward_to(Tick(tick)), &row.lanes);
         }
-        let header = StateHeader::new(Tick(tick), base, self.seq);
-        for body in writer.finish(header) {
-            self.mirror.apply_state(&state::frame(0, &body)).unwrap();
-        }
+        writer.end(&codes, &mut bytes);
+        let header = StateHeader { input_ack: 0, tick: Tick(tick), quiet: 0, base, index: 0, count: 1 };
+        let mut frame = Vec::new();
+        header.encode(&mut frame);
+        codes.encode(0, &mut frame);
+        Entry { page: 0, base, opened: None }.encode(&header, None, &mut frame);
+        frame.extend_from_slice(&bytes);
+        self.mirror.apply_state(&frame).unwrap();
     }
 }
 
@@ -169,12 +180,12 @@ fn the_version_counts_what_one_can_see() {
     };
     assert_eq!(version(&scene), 1);
     let (component, row) = scene.row("Name", &json!({ "text": "b" }));
-    scene.structure(11, StructureOp::Set { entity: NetId(1), component, row });
+    scene.structure(11, StructureOp::Set { slot: 1, component, row });
     assert_eq!(version(&scene), 1, "a name that is not shown");
     let (component, row) = scene.row("Material", &json!({ "color": "#123456" }));
-    scene.structure(12, StructureOp::Set { entity: NetId(1), component, row });
+    scene.structure(12, StructureOp::Set { slot: 1, component, row });
     assert_eq!(version(&scene), 2);
-    scene.structure(13, StructureOp::Despawn { entity: NetId(1) });
+    scene.structure(13, StructureOp::Leave { slot: 1 });
     assert_eq!(version(&scene), 3);
     assert!(drawing.ids().is_empty());
 }

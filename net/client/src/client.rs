@@ -177,7 +177,7 @@ impl Client {
         };
         let now = self.started.elapsed().as_micros() as u64;
         self.arrived_us = now;
-        self.connection.handle_packets(now, &self.received);
+        self.received.iter().for_each(|packet| self.connection.handle_packet(now, packet));
         match arrival {
             Some(Ok(())) => {}
             Some(Err(end)) => {
@@ -237,10 +237,12 @@ impl Client {
             ServerEvent::Ready { .. } => self.attempt = 0,
             ServerEvent::Tick(_) => {
                 self.stats.ticks_seen += 1;
-                self.stats.tick_interval_us = self.arrivals.on_tick(self.arrived_us);
+                // In ticks between, nothing was to be sent.
+                let ticks = u64::from(self.connection.quiet()) + 1;
+                self.stats.tick_interval_us = self.arrivals.on_tick(self.arrived_us).map(|passed| passed / ticks);
             }
             ServerEvent::Complete(tick) => {
-                self.stats.ticks_complete += 1;
+                self.stats.ticks_complete = self.connection.mirror().stats().ticks;
                 self.stats.staleness_us = self.connection.clock().staleness_us(now, *tick);
             }
             _ => {}

@@ -5,9 +5,9 @@
 pub struct ClientStats {
     /// Ticks of which a fragment came.
     pub ticks_seen: u64,
-    /// Ticks whose state came whole.
+    /// Ticks whose state came whole, those in which there was nothing to send among them.
     pub ticks_complete: u64,
-    /// Microseconds between the arrivals of the first fragments of the last two new ticks.
+    /// Microseconds from tick to tick between the arrivals of the first frames of the last two new ones.
     pub tick_interval_us: Option<u64>,
     /// How old the newest tick was when it was whole, in microseconds.
     pub staleness_us: Option<u64>,

@@ -1,56 +1,125 @@
-//! One state component as the server keeps it: newest values, and for each recent tick what they were before.
+//! One state component of one page as the server keeps it: newest values, and for each recent tick what they were
+//! before.
 //!
-//! Nothing is kept for what rests. The values at a base are found by walking the ticks since: the first entry of a row
+//! Nothing is kept for what rests. The values at a base are found by walking the ticks since: the first entry of a slot
 //! after the base holds what it was there. Entries lie in the order in which the changes came, so the walk is one pass
 //! over little more memory than has changed.
 
 use std::collections::VecDeque;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{
-    column::RowId,
-    hash,
-    state::{Base, StateWriter},
-    table::StateValues,
-};
+use hd1_protocol::{hash, limits::PAGE_SLOTS, predict::Onward, state::BlobWriter};
 use hd1_schema::ComponentId;
+
+/// Words of a set of slots.
+const WORDS: usize = PAGE_SLOTS / 64;
+
+/// A set of slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots([u64; WORDS]);
+
+impl Slots {
+    /// Is a slot in it?
+    #[inline]
+    #[must_use]
+    pub const fn contains(&self, slot: u8) -> bool {
+        self.0[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
+
+    /// Adds a slot; was it new?
+    #[inline]
+    pub const fn insert(&mut self, slot: u8) -> bool {
+        let was = self.contains(slot);
+        self.0[slot as usize / 64] |= 1 << (slot % 64);
+        !was
+    }
+
+    #[inline]
+    const fn remove(&mut self, slot: u8) {
+        self.0[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+
+    /// Ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                Some((word as u32 * 64 + bit) as u8)
+            })
+        })
+    }
+}
 
 /// See the module's words.
 #[derive(Debug)]
 pub struct Logged {
+    component: ComponentId,
     lanes: usize,
-    /// One value for each row.
+    present: Slots,
+    /// By slot.
     values: Vec<i32>,
-    rows: Vec<Whose>,
-    /// By row: its part of the check sum as it was last summed up.
+    /// By slot: when structure brought the value.
+    rooted: Vec<Tick>,
+    /// By slot: its part of the check sum as it was last summed up.
     parts: Vec<u64>,
     /// All parts.
     sum: u64,
-    /// One bit a row: has it changed since?
-    unsummed: Vec<u64>,
-    free: Vec<RowId>,
+    /// Those that changed since.
+    unsummed: Slots,
     /// The recent ticks that changed something, oldest first.
     log: VecDeque<TickLog>,
     /// Logs that are over, to be filled again.
     spare: Vec<TickLog>,
-    /// Of the walk at hand.
-    found: Found,
-}
-
-/// A row's entity, nobody where it is free, and when structure brought it.
-#[derive(Clone, Copy, Debug)]
-struct Whose {
-    entity: NetId,
-    structure_tick: Tick,
+    /// All that changed after this tick is in the log.
+    forgotten: Tick,
 }
 
 /// What one tick changed.
 #[derive(Debug, Default)]
 struct TickLog {
     tick: Tick,
-    rows: Vec<u32>,
+    slots: Vec<u8>,
     /// What each was before: as many numbers as there are lanes.
     old: Vec<i32>,
+}
+
+/// What a blob is to say of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The tick at hand.
+    pub now: Tick,
+    /// What changed in which ticks, bit `i` for the `i`th before `now`, also where it is again what it was: a client may
+    /// have seen it in between.
+    pub told: u64,
+    /// Coded against the values at this tick.
+    pub base: Tick,
+    /// Drawn on from those at this one.
+    pub before: Tick,
+    /// Or everything, against zeros.
+    pub whole: bool,
+}
+
+impl Span {
+    /// Is all told that whoever has the base may lack?
+    #[must_use]
+    pub fn tells_all(&self) -> bool {
+        let since_base = self.now.since(self.base).min(u64::BITS.into()) as u32;
+        self.whole || self.told.trailing_ones() >= since_base
+    }
+
+    /// Is what changed in a tick told?
+    #[inline]
+    #[must_use]
+    pub fn tells(&self, tick: Tick) -> bool {
+        // What the base has need not be told.
+        tick > self.base
+            && match self.now.0 - tick.0 {
+                age @ 0..64 => self.told >> age & 1 == 1,
+                // Older than what can be told one by one: with all the others, or not at all.
+                _ => self.told == u64::MAX,
+            }
+    }
 }
 
 /// Where in the log an old value lies.
@@ -60,173 +129,202 @@ struct At {
     entry: u32,
 }
 
-/// Rows that changed after a tick, each with its value at that tick.
-#[derive(Debug, Default)]
+/// Slots that changed after a tick, each with where its value at that tick is.
+#[derive(Debug)]
 struct Changed {
-    /// One bit a row.
-    marked: Vec<u64>,
-    /// By row, where it is marked.
-    at: Vec<At>,
+    marked: Slots,
+    /// By slot, where it is marked.
+    at: [At; PAGE_SLOTS],
 }
 
-#[derive(Debug, Default)]
-struct Found {
+/// What a walk through the log found; kept so that none need be made anew.
+#[derive(Debug)]
+pub struct Found {
+    /// After the tick from which on changes are told.
+    news: Slots,
     since_base: Changed,
     /// After the tick before the base, up to the base.
     before_base: Changed,
 }
 
-impl Changed {
-    fn clear(&mut self, rows: usize) {
-        self.marked.clear();
-        self.marked.resize(rows.div_ceil(64), 0);
-        self.at.resize(rows, At::default());
+impl Default for Found {
+    fn default() -> Self {
+        let changed = || Changed { marked: Slots::default(), at: [At::default(); PAGE_SLOTS] };
+        Found { news: Slots::default(), since_base: changed(), before_base: changed() }
     }
-
-    #[inline]
-    fn is_marked(&self, row: u32) -> bool {
-        self.marked[row as usize / 64] >> (row % 64) & 1 == 1
-    }
-
-    /// The first that is marked stays.
-    #[inline]
-    fn mark(&mut self, row: u32, at: At) {
-        let word = &mut self.marked[row as usize / 64];
-        if *word >> (row % 64) & 1 == 0 {
-            *word |= 1 << (row % 64);
-            self.at[row as usize] = at;
-        }
-    }
-
-    fn rows(&self) -> impl Iterator<Item = u32> {
-        ones(&self.marked)
-    }
-}
-
-/// The numbers of the bits that are set, ascending.
-fn ones(words: &[u64]) -> impl Iterator<Item = u32> {
-    words.iter().enumerate().flat_map(|(word, bits)| {
-        let mut bits = *bits;
-        std::iter::from_fn(move || {
-            let bit = (bits != 0).then(|| bits.trailing_zeros())?;
-            bits &= bits - 1;
-            Some(word as u32 * 64 + bit)
-        })
-    })
 }
 
 impl Logged {
-    /// Replaces the value of `row` at `tick`; ticks ascend.
-    pub fn set(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
-        if self.log.back().is_none_or(|log| log.tick != tick) {
-            let mut log = self.spare.pop().unwrap_or_default();
-            log.tick = tick;
-            self.log.push_back(log);
+    /// None yet, of a component with so many lanes.
+    #[must_use]
+    pub fn new(component: ComponentId, lanes: usize) -> Self {
+        Logged {
+            component,
+            lanes,
+            present: Slots::default(),
+            values: Vec::new(),
+            rooted: Vec::new(),
+            parts: Vec::new(),
+            sum: 0,
+            unsummed: Slots::default(),
+            log: VecDeque::new(),
+            spare: Vec::new(),
+            forgotten: Tick(0),
         }
-        let at = row.number() as usize * self.lanes;
+    }
+
+    /// Whose values.
+    #[must_use]
+    pub fn component(&self) -> ComponentId {
+        self.component
+    }
+
+    /// Does the entity of a slot have the component?
+    #[inline]
+    #[must_use]
+    pub fn has(&self, slot: u8) -> bool {
+        self.present.contains(slot)
+    }
+
+    /// The newest value of a slot that has one.
+    #[inline]
+    #[must_use]
+    pub fn value(&self, slot: u8) -> &[i32] {
+        &self.values[usize::from(slot) * self.lanes..][..self.lanes]
+    }
+
+    /// When structure brought the value of a slot.
+    #[inline]
+    #[must_use]
+    pub fn rooted(&self, slot: u8) -> Tick {
+        self.rooted[usize::from(slot)]
+    }
+
+    /// Structure brings a value at `tick`. It has as many lanes as the component.
+    pub fn root(&mut self, slot: u8, tick: Tick, lanes: &[i32]) {
+        let at = usize::from(slot);
+        if self.rooted.len() <= at {
+            self.rooted.resize(at + 1, Tick(0));
+            self.parts.resize(at + 1, 0);
+            self.values.resize((at + 1) * self.lanes, 0);
+        }
+        self.present.insert(slot);
+        self.unsummed.insert(slot);
+        self.rooted[at] = tick;
+        self.values[at * self.lanes..][..self.lanes].copy_from_slice(lanes);
+    }
+
+    /// The value goes.
+    pub fn remove(&mut self, slot: u8) {
+        // Its entries in the log are older than whatever structure brings next, and until then nobody asks for them.
+        self.present.remove(slot);
+        self.unsummed.remove(slot);
+        let part = std::mem::take(&mut self.parts[usize::from(slot)]);
+        self.sum = self.sum.wrapping_sub(part);
+    }
+
+    /// Replaces a value at `tick`; ticks ascend. Forgets what no base from `oldest` on needs.
+    #[inline]
+    pub fn set(&mut self, slot: u8, tick: Tick, oldest: Tick, lanes: &[i32]) {
+        if self.log.back().is_none_or(|log| log.tick != tick) {
+            self.begin(tick, oldest);
+        }
+        let at = usize::from(slot) * self.lanes;
         let value = &mut self.values[at..at + self.lanes];
         if let Some(log) = self.log.back_mut() {
-            log.rows.push(row.number());
+            log.slots.push(slot);
             log.old.extend_from_slice(value);
         }
         value.copy_from_slice(lanes);
-        self.mark_unsummed(row);
+        self.unsummed.insert(slot);
     }
 
-    #[inline]
-    fn mark_unsummed(&mut self, row: RowId) {
-        self.unsummed[row.number() as usize / 64] |= 1 << (row.number() % 64);
+    fn begin(&mut self, tick: Tick, oldest: Tick) {
+        while self.log.front().is_some_and(|log| log.tick <= oldest) {
+            let Some(mut log) = self.log.pop_front() else { break };
+            self.forgotten = log.tick;
+            log.slots.clear();
+            log.old.clear();
+            self.spare.push(log);
+        }
+        let mut log = self.spare.pop().unwrap_or_default();
+        log.tick = tick;
+        self.log.push_back(log);
     }
 
-    /// The check sum over all rows of `component`. What changed is hashed here and not as it changes: a value that moves
-    /// every tick is hashed once for each sum.
+    /// Are the values at a tick still known?
     #[must_use]
-    pub fn sum(&self, component: ComponentId) -> u64 {
-        ones(&self.unsummed).fold(self.sum, |sum, row| {
-            sum.wrapping_add(self.part(component, row)).wrapping_sub(self.parts[row as usize])
+    pub fn knows(&self, tick: Tick) -> bool {
+        tick >= self.forgotten
+    }
+
+    /// The check sum over all values, by whose they are. What changed is hashed here and not as it changes: a value that
+    /// moves every tick is hashed once for each sum.
+    #[must_use]
+    pub fn sum(&self, entities: &[NetId]) -> u64 {
+        self.unsummed.iter().fold(self.sum, |sum, slot| {
+            sum.wrapping_add(self.part(entities, slot)).wrapping_sub(self.parts[usize::from(slot)])
         })
     }
 
     /// As [`Logged::sum`], and remembers the parts.
-    pub fn sum_up(&mut self, component: ComponentId) -> u64 {
-        self.sum = self.sum(component);
-        let mut parts = std::mem::take(&mut self.parts);
-        for row in ones(&self.unsummed) {
-            parts[row as usize] = self.part(component, row);
+    pub fn sum_up(&mut self, entities: &[NetId]) -> u64 {
+        self.sum = self.sum(entities);
+        for slot in std::mem::take(&mut self.unsummed).iter() {
+            self.parts[usize::from(slot)] = self.part(entities, slot);
         }
-        self.parts = parts;
-        self.unsummed.fill(0);
         self.sum
     }
 
-    fn part(&self, component: ComponentId, row: u32) -> u64 {
-        let value = &self.values[row as usize * self.lanes..][..self.lanes];
-        hash::component(self.rows[row as usize].entity, component, value, &[])
+    fn part(&self, entities: &[NetId], slot: u8) -> u64 {
+        hash::component(entities[usize::from(slot)], self.component, self.value(slot), &[])
     }
 
-    /// The tick at which structure brought a row.
+    /// Has anything to be said of it?
     #[must_use]
-    pub fn structure_tick(&self, row: RowId) -> Tick {
-        self.rows[row.number() as usize].structure_tick
+    pub fn has_news(&self, span: Span) -> bool {
+        span.whole || self.log.iter().rev().any(|log| span.tells(log.tick))
     }
 
-    /// Forgets what no base from `oldest` on needs.
-    pub fn forget_before(&mut self, oldest: Tick) {
-        while self.log.front().is_some_and(|log| log.tick <= oldest) {
-            let Some(mut log) = self.log.pop_front() else { return };
-            log.rows.clear();
-            log.old.clear();
-            self.spare.push(log);
-        }
-    }
-
-    /// Writes the rows that changed after `base`, also those that are again what they were: a client may have seen them
-    /// in between. All of them where it is zeros.
-    pub fn write_since(&mut self, base: Base, tick: Tick, writer: &mut StateWriter) {
-        let onward = base.onward_to(tick);
-        if base.whole {
-            for (row, whose) in self.rows.iter().enumerate().filter(|(_, whose)| whose.entity != NetId::NONE) {
-                writer.row(whose.entity, None, None, onward, &self.values[row * self.lanes..][..self.lanes]);
-            }
+    /// Writes the rows that a span asks for. What structure brought is left out: it went with structure.
+    pub fn write(&self, span: Span, onward: Onward, found: &mut Found, writer: &mut BlobWriter) {
+        if span.whole {
+            self.present.iter().for_each(|slot| writer.row(slot, None, None, onward, self.value(slot)));
             return;
         }
-        let mut found = std::mem::take(&mut self.found);
-        self.find(base, &mut found);
-        for row in found.since_base.rows() {
-            let value = &self.values[row as usize * self.lanes..][..self.lanes];
-            let old = self.old(found.since_base.at[row as usize]);
-            let before = found.before_base.is_marked(row).then(|| self.old(found.before_base.at[row as usize]));
-            writer.row(self.rows[row as usize].entity, Some(old), before, onward, value);
+        self.find(span, found);
+        for slot in found.news.iter() {
+            let old = self.old(found.since_base.at[usize::from(slot)]);
+            let before = &found.before_base;
+            let before = before.marked.contains(slot).then(|| self.old(before.at[usize::from(slot)]));
+            writer.row(slot, Some(old), before, onward, self.value(slot));
         }
-        self.found = found;
     }
 
-    /// Has anything changed after `base`?
-    #[must_use]
-    pub fn is_changed_since(&self, base: Base) -> bool {
-        base.whole || self.log.back().is_some_and(|log| log.tick > base.tick)
-    }
-
-    fn find(&self, base: Base, found: &mut Found) {
-        found.since_base.clear(self.rows.len());
-        found.before_base.clear(self.rows.len());
+    fn find(&self, span: Span, found: &mut Found) {
+        let Found { news, since_base, before_base } = found;
+        (*news, since_base.marked, before_base.marked) = Default::default();
         for (number, log) in self.log.iter().enumerate() {
-            let first_after = if log.tick > base.tick {
-                &mut found.since_base
-            } else if log.tick > base.before {
-                &mut found.before_base
-            } else {
+            if log.tick <= span.before {
                 continue;
-            };
-            let is_before = log.tick <= base.tick;
-            for (entry, row) in log.rows.iter().enumerate() {
+            }
+            let is_before = log.tick <= span.base;
+            let is_told = span.tells(log.tick);
+            let first_after = if is_before { &mut *before_base } else { &mut *since_base };
+            for (entry, slot) in log.slots.iter().enumerate() {
                 // What was before structure brought it is another's, or nobody's. Where structure came after the tick
                 // before the base, a client does not know how it was there.
-                let structure_tick = self.rows[*row as usize].structure_tick;
-                if structure_tick >= log.tick || (is_before && structure_tick > base.before) {
+                let rooted = self.rooted[usize::from(*slot)];
+                let is_there = self.present.contains(*slot) && rooted < log.tick;
+                if !is_there || (is_before && rooted > span.before) {
                     continue;
                 }
-                first_after.mark(*row, At { log: number as u32, entry: entry as u32 });
+                if first_after.marked.insert(*slot) {
+                    first_after.at[usize::from(*slot)] = At { log: number as u32, entry: entry as u32 };
+                }
+                if is_told {
+                    news.insert(*slot);
+                }
             }
         }
     }
@@ -237,129 +335,67 @@ impl Logged {
     }
 }
 
-impl StateValues for Logged {
-    fn new(lanes: usize) -> Self {
-        Logged {
-            lanes,
-            values: Vec::new(),
-            rows: Vec::new(),
-            parts: Vec::new(),
-            sum: 0,
-            unsummed: Vec::new(),
-            free: Vec::new(),
-            log: VecDeque::new(),
-            spare: Vec::new(),
-            found: Found::default(),
-        }
-    }
-
-    fn lanes(&self) -> usize {
-        self.lanes
-    }
-
-    fn add(&mut self, entity: NetId, tick: Tick, lanes: &[i32]) -> RowId {
-        let row = self.free.pop().unwrap_or_else(|| {
-            self.values.resize(self.values.len() + self.lanes, 0);
-            self.rows.push(Whose { entity, structure_tick: tick });
-            self.parts.push(0);
-            self.unsummed.resize(self.rows.len().div_ceil(64), 0);
-            RowId::of(self.rows.len() as u32 - 1)
-        });
-        self.rows[row.number() as usize].entity = entity;
-        self.reset(row, tick, lanes);
-        row
-    }
-
-    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
-        let at = row.number() as usize;
-        self.rows[at].structure_tick = tick;
-        self.values[at * self.lanes..][..self.lanes].copy_from_slice(lanes);
-        self.mark_unsummed(row);
-    }
-
-    fn remove(&mut self, row: RowId) {
-        // Its entries in the log are older than whatever structure brings next, and until then count as another's.
-        self.rows[row.number() as usize] = Whose { entity: NetId::NONE, structure_tick: Tick(u64::MAX) };
-        let at = row.number() as usize;
-        self.sum = self.sum.wrapping_sub(std::mem::take(&mut self.parts[at]));
-        self.unsummed[at / 64] &= !(1 << (at % 64));
-        self.free.push(row);
-    }
-
-    fn newest(&self, row: RowId) -> &[i32] {
-        &self.values[row.number() as usize * self.lanes..][..self.lanes]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn set(logged: &mut Logged, row: RowId, tick: u64, value: i32) {
-        logged.set(row, Tick(tick), &[value]);
+    const ID: ComponentId = ComponentId(7);
+
+    fn set(logged: &mut Logged, slot: u8, tick: u64, value: i32) {
+        logged.set(slot, Tick(tick), Tick(0), &[value]);
     }
 
-    /// What changed since a base: row, value there, value at the tick before it.
-    fn since(logged: &Logged, tick: u64, before: u64) -> Vec<(u32, i32, Option<i32>)> {
+    /// What changed: slot, value at the base, value at the tick before it.
+    fn found(logged: &Logged, since: u64, base: u64, before: u64) -> Vec<(u8, i32, Option<i32>)> {
         let mut found = Found::default();
-        let base = Base { tick: Tick(tick), before: Tick(before), whole: false };
-        logged.find(base, &mut found);
-        let old = |changed: &Changed, row: u32| changed.is_marked(row).then(|| logged.old(changed.at[row as usize])[0]);
-        let rows = found.since_base.rows();
-        rows.map(|row| (row, old(&found.since_base, row).unwrap(), old(&found.before_base, row))).collect()
+        let now = Tick(40);
+        let told = (1 << (now.0 - since)) - 1;
+        logged.find(Span { now, told, base: Tick(base), before: Tick(before), whole: false }, &mut found);
+        let old = |changed: &Changed, slot: u8| {
+            changed.marked.contains(slot).then(|| logged.old(changed.at[usize::from(slot)])[0])
+        };
+        let value = |slot| (slot, old(&found.since_base, slot).unwrap(), old(&found.before_base, slot));
+        found.news.iter().map(value).collect()
     }
 
     #[test]
     fn a_base_is_what_it_was_before_the_first_change_after_it() {
-        let mut logged = Logged::new(1);
-        let a = logged.add(NetId(1), Tick(1), &[10]);
-        let b = logged.add(NetId(2), Tick(1), &[20]);
-        set(&mut logged, a, 2, 11);
-        set(&mut logged, a, 3, 12);
-        set(&mut logged, b, 3, 21);
-        set(&mut logged, a, 5, 13);
-        assert_eq!(since(&logged, 4, 4), [(0, 12, None)]);
-        assert_eq!(since(&logged, 3, 1), [(0, 12, Some(10))]);
-        assert_eq!(since(&logged, 2, 1), [(0, 11, Some(10)), (1, 20, None)]);
-        logged.forget_before(Tick(2));
-        assert_eq!(since(&logged, 2, 2), [(0, 11, None), (1, 20, None)]);
+        let mut logged = Logged::new(ID, 1);
+        logged.root(0, Tick(1), &[10]);
+        logged.root(200, Tick(1), &[20]);
+        set(&mut logged, 0, 2, 11);
+        set(&mut logged, 0, 3, 12);
+        set(&mut logged, 200, 3, 21);
+        set(&mut logged, 0, 5, 13);
+        assert_eq!(found(&logged, 4, 4, 4), [(0, 12, None)]);
+        assert_eq!(found(&logged, 3, 3, 1), [(0, 12, Some(10))]);
+        assert_eq!(found(&logged, 2, 2, 1), [(0, 11, Some(10)), (200, 20, None)]);
+        assert_eq!(found(&logged, 3, 2, 1), [(0, 11, Some(10))], "only what changed since, against the base");
+        assert!(logged.knows(Tick(0)));
+        logged.set(0, Tick(9), Tick(2), &[14]);
+        assert!(logged.knows(Tick(2)) && !logged.knows(Tick(1)));
+        assert_eq!(found(&logged, 2, 2, 2), [(0, 11, None), (200, 20, None)]);
+        logged.root(0, Tick(10), &[1]);
+        assert_eq!(found(&logged, 2, 2, 2), [(200, 20, None)], "structure brought it");
     }
 
     #[test]
     fn the_sum_is_that_of_what_is_there() {
-        let mut logged = Logged::new(1);
-        let id = ComponentId(7);
-        let sum = |values: &[(u32, i32)]| {
-            let parts = values.iter().map(|(entity, value)| hash::component(NetId(*entity), id, &[*value], &[]));
-            parts.fold(0u64, u64::wrapping_add)
+        let entities: Vec<NetId> = (1..10).map(NetId).collect();
+        let mut logged = Logged::new(ID, 1);
+        let sum = |values: &[(u8, i32)]| {
+            let part = |(slot, value): &(u8, i32)| hash::component(entities[usize::from(*slot)], ID, &[*value], &[]);
+            values.iter().map(part).fold(0, u64::wrapping_add)
         };
-        let a = logged.add(NetId(1), Tick(1), &[10]);
-        let b = logged.add(NetId(2), Tick(1), &[20]);
-        assert_eq!((logged.sum(id), logged.sum_up(id)), (sum(&[(1, 10), (2, 20)]), sum(&[(1, 10), (2, 20)])));
-        set(&mut logged, a, 2, 11);
-        assert_eq!(logged.sum(id), sum(&[(1, 11), (2, 20)]));
-        logged.remove(b);
-        assert_eq!(logged.sum_up(id), sum(&[(1, 11)]));
-        let b = logged.add(NetId(3), Tick(3), &[30]);
-        logged.remove(a);
-        logged.reset(b, Tick(4), &[31]);
-        assert_eq!((logged.sum(id), logged.sum_up(id)), (sum(&[(3, 31)]), sum(&[(3, 31)])));
-    }
-
-    #[test]
-    fn what_was_before_structure_is_nobodys() {
-        let mut logged = Logged::new(1);
-        let a = logged.add(NetId(1), Tick(1), &[10]);
-        set(&mut logged, a, 2, 11);
-        logged.remove(a);
-        assert_eq!(since(&logged, 1, 1), []);
-        let b = logged.add(NetId(2), Tick(4), &[20]);
-        assert_eq!(a, b, "rows are used again");
-        assert_eq!(since(&logged, 1, 1), []);
-        set(&mut logged, b, 6, 21);
-        set(&mut logged, b, 8, 22);
-        assert_eq!(since(&logged, 1, 1), [(0, 20, None)]);
-        assert_eq!(since(&logged, 7, 4), [(0, 21, Some(20))]);
-        assert_eq!(since(&logged, 7, 3), [(0, 21, None)], "there it was not there");
+        logged.root(0, Tick(1), &[10]);
+        logged.root(5, Tick(1), &[20]);
+        assert_eq!(logged.sum(&entities), sum(&[(0, 10), (5, 20)]));
+        set(&mut logged, 5, 2, 21);
+        assert_eq!(logged.sum_up(&entities), sum(&[(0, 10), (5, 21)]));
+        set(&mut logged, 0, 3, 11);
+        logged.remove(5);
+        assert_eq!(logged.sum_up(&entities), sum(&[(0, 11)]));
+        logged.remove(0);
+        assert_eq!((logged.sum(&entities), logged.sum_up(&entities)), (0, 0));
     }
 }

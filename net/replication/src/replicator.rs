@@ -1,163 +1,65 @@
-//! From a tick's changes to every client's frames.
+//! From a world that changes to frames for each client.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    DecodeError, snapshot,
-    state::{self, Base, StateHeader, StateWriter},
-    structure,
+    Acks, DecodeError,
+    snapshot::{self, ChunkBody, ChunkPlace, OpenPage, Shown},
 };
 use hd1_schema::ComponentSchema;
 
 use crate::{
-    Tracked,
-    limits::{ACKS_KEPT, BATCH_OPS_MAX, HASH_EVERY_TICKS, HISTORY_TICKS},
+    assemble::{self, Assembly, Outgoing},
+    blobs::BlobStore,
+    client::{Budget, Client},
+    limits::HISTORY_TICKS,
+    place::Interest,
+    view::Viewer,
+    world::Tracked,
 };
 
-/// A client's name inside one world's replication; given by the caller, never reused while it is there.
+/// A client of one replicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey(pub u64);
 
-/// What one client is to be sent for one tick.
-#[derive(Clone, Debug, Default)]
-pub struct Outgoing {
-    /// Structure batches, for the reliable stream, in order.
-    pub reliable: Vec<Bytes>,
-    /// State fragments, each a datagram; a newer tick's make these worthless.
-    pub state: Vec<Bytes>,
-}
-
-impl Outgoing {
-    /// Empties it for reuse.
-    pub fn clear(&mut self) {
-        self.reliable.clear();
-        self.state.clear();
-    }
-}
-
-/// A tick's state against one base: the first fragment carries each client's own acknowledgement of its input, the
-/// others are the same bytes for all.
-#[derive(Debug)]
-struct Bodies {
-    first: Vec<u8>,
-    rest: Vec<Bytes>,
-    /// The first as it was last framed: many clients in a row have sent no input.
-    framed: Option<(u32, Bytes)>,
-}
-
-impl Bodies {
-    fn first(&mut self, input_ack: u32) -> Bytes {
-        match &self.framed {
-            Some((acked, frame)) if *acked == input_ack => frame.clone(),
-            _ => {
-                let frame = Bytes::from(state::frame(input_ack, &self.first));
-                self.framed = Some((input_ack, frame.clone()));
-                frame
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Client {
-    /// The tick of its join snapshot.
-    joined: Tick,
-    /// What it is sent state against. Its snapshot from the start: that comes whole, and a client holds back what
-    /// overtakes it. Waiting for the first acknowledgement instead would wait for ever where that is lost.
-    base: Base,
-    /// The newest ticks that it has complete, oldest first; the last is its base's.
-    acked: VecDeque<Tick>,
-}
-
-impl Client {
-    fn new(joined: Tick) -> Self {
-        Client { joined, base: Base::alone(joined), acked: VecDeque::from([joined]) }
-    }
-
-    /// It has `acked` complete, and the world is at `newest`.
-    ///
-    /// How things go on is told from the base and from a tick as long before it as the base is behind: from a shorter
-    /// way the rounding of both would be blown up, on a longer one they would have turned. It never goes back, since
-    /// a client forgets what is older.
-    fn ack(&mut self, acked: Tick, newest: Tick) {
-        if acked <= self.base.tick {
-            return;
-        }
-        let ahead = newest.since(acked) + 1;
-        let far_enough = |tick: &&Tick| acked.since(**tick) >= ahead;
-        let before = self.acked.iter().rev().find(far_enough).or(self.acked.front()).copied();
-        let before = before.unwrap_or(acked).max(self.base.before);
-        self.base = Base { tick: acked, before, whole: false };
-        if self.acked.len() == ACKS_KEPT {
-            self.acked.pop_front();
-        }
-        self.acked.push_back(acked);
-    }
-
-    /// What it is sent `tick` against, given what is remembered.
-    fn base_for(&mut self, tick: Tick) -> Base {
-        let remembered = tick.0.saturating_sub(HISTORY_TICKS);
-        if self.base.tick.0 < remembered {
-            self.base = Base::whole(self.base.tick);
-        } else if self.base.before.0 < remembered {
-            self.base = Base::alone(self.base.tick);
-        }
-        self.base
-    }
-}
-
 /// One world's replication.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replicator {
-    tracked: Tracked,
-    structure_seq: u64,
     clients: BTreeMap<ClientKey, Client>,
-    /// This tick's structure batches.
-    batches: Vec<Bytes>,
-    /// This tick's state bodies.
-    bodies: Vec<Bodies>,
-    by_base: HashMap<Base, usize>,
-    /// The base last asked for, and its bodies.
-    newest_base: Option<(Base, usize)>,
-    /// The newest tick's snapshot, for those who join together.
-    snapshot: Option<(Tick, Arc<[Bytes]>)>,
+    shared: Shared,
+}
+
+/// What serves all clients.
+#[derive(Debug, Default)]
+struct Shared {
+    tracked: Tracked,
+    blobs: BlobStore,
+    assembly: Assembly,
+    /// What was opened together in this tick, for all who open the same.
+    opened: HashMap<Vec<u32>, Arc<[ChunkBody]>>,
 }
 
 impl Replicator {
-    /// An empty one that knows these components.
-    pub fn new(schemas: impl IntoIterator<Item = ComponentSchema>) -> Self {
-        Replicator {
-            tracked: Tracked::new(schemas),
-            structure_seq: 0,
-            clients: BTreeMap::new(),
-            batches: Vec::new(),
-            bodies: Vec::new(),
-            by_base: HashMap::new(),
-            newest_base: None,
-            snapshot: None,
-        }
+    /// An empty one that knows these components and shows so much.
+    pub fn new(schemas: impl IntoIterator<Item = ComponentSchema>, interest: Interest) -> Self {
+        let tracked = Tracked::new(schemas, interest);
+        Replicator { clients: BTreeMap::new(), shared: Shared { tracked, ..Shared::default() } }
     }
 
     /// Learns a component registered at run time; clients must be told before the next tick's structure.
     pub fn register(&mut self, schema: ComponentSchema) {
-        self.tracked.register(schema);
+        self.shared.tracked.register(schema);
     }
 
     /// What it remembers of the world.
     #[must_use]
     pub fn tracked(&self) -> &Tracked {
-        &self.tracked
-    }
-
-    /// The number of the newest structure batch.
-    #[must_use]
-    pub fn structure_seq(&self) -> u64 {
-        self.structure_seq
+        &self.shared.tracked
     }
 
     /// Clients there are.
@@ -166,45 +68,39 @@ impl Replicator {
         self.clients.len()
     }
 
+    /// A client.
+    #[must_use]
+    pub fn client(&self, key: ClientKey) -> Option<&Client> {
+        self.clients.get(&key)
+    }
+
     /// Takes in tick `tick`: `feed` tells [`Tracked`] what changed. Ticks ascend.
     ///
     /// # Errors
     /// `UnknownComponent` where a change names a component never registered.
     pub fn tick(&mut self, tick: Tick, feed: impl FnOnce(&mut Tracked)) -> Result<(), DecodeError> {
-        let oldest = self.clients.values().map(|client| client.base.before).min().unwrap_or(tick);
-        self.tracked.begin(tick, oldest.max(Tick(tick.0.saturating_sub(HISTORY_TICKS))));
-        feed(&mut self.tracked);
-        self.bodies.clear();
-        self.by_base.clear();
-        self.newest_base = None;
-        self.batches.clear();
-        self.snapshot = None;
-        for ops in self.tracked.ops().chunks(BATCH_OPS_MAX) {
-            self.structure_seq += 1;
-            let batch = structure::encode_batch(self.tracked.shapes(), tick, self.structure_seq, ops)?;
-            self.batches.push(batch.into());
-        }
-        Ok(())
+        let reach = self.clients.values().map(Client::reach).max().unwrap_or(0).min(HISTORY_TICKS);
+        self.shared.tracked.begin(tick, Tick(tick.0.saturating_sub(reach)));
+        feed(&mut self.shared.tracked);
+        self.shared.blobs.begin();
+        self.shared.opened.clear();
+        self.shared.tracked.end()
     }
 
-    /// Adds a client between ticks; the frames of its join snapshot, for a stream of their own. Structure and state
-    /// follow from the next tick on; a client holds them back until it has the snapshot.
+    /// Adds a client between ticks; the first frames of what it sees, for a stream of their own. The rest, structure and
+    /// state follow from the next tick on; a client holds them back until that stream has ended.
     ///
     /// # Errors
     /// `UnknownComponent`, as in [`Replicator::tick`].
-    pub fn add_client(&mut self, key: ClientKey) -> Result<Arc<[Bytes]>, DecodeError> {
-        let tick = self.tracked.tick();
-        let frames = match &self.snapshot {
-            Some((at, frames)) if *at == tick => Arc::clone(frames),
-            _ => {
-                let shown = self.tracked.shown();
-                let chunks = snapshot::encode(self.tracked.shapes(), tick, self.structure_seq, &shown)?;
-                let frames: Arc<[Bytes]> = chunks.into_iter().map(Bytes::from).collect();
-                self.snapshot = Some((tick, Arc::clone(&frames)));
-                frames
-            }
-        };
-        self.clients.insert(key, Client::new(tick));
+    pub fn add_client(&mut self, key: ClientKey, viewer: Viewer) -> Result<Vec<Bytes>, DecodeError> {
+        let mut client = Client::new(viewer, self.shared.tracked.tick());
+        // Who has no avatar yet may have one with the next tick: until then it is not known where to look from.
+        if viewer.avatar.is_some() || self.shared.tracked.grid().is_none() {
+            client.look(&self.shared.tracked);
+        }
+        let mut frames = Vec::new();
+        self.shared.open(&mut client, false, &mut frames)?;
+        self.clients.insert(key, client);
         Ok(frames)
     }
 
@@ -213,66 +109,83 @@ impl Replicator {
         self.clients.remove(&key);
     }
 
-    /// A client says that it has `tick` completely. Ticks that it cannot have are ignored.
-    pub fn ack(&mut self, key: ClientKey, tick: Tick) {
-        let newest = self.tracked.tick();
-        let Some(client) = self.clients.get_mut(&key) else { return };
-        if tick <= newest {
-            client.ack(tick, newest);
+    /// A client looks from elsewhere from now on.
+    pub fn set_viewer(&mut self, key: ClientKey, viewer: Viewer) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.viewer = viewer;
         }
     }
 
-    /// The newest tick that a client has completely, where it is there.
-    #[must_use]
-    pub fn acked(&self, key: ClientKey) -> Option<Tick> {
-        Some(self.clients.get(&key)?.base.tick)
-    }
-
-    /// Appends to `out` what a client is to be sent for the newest tick. `input_ack` is the newest of its inputs that
-    /// the world has applied.
-    pub fn assemble(&mut self, key: ClientKey, input_ack: u32, out: &mut Outgoing) {
-        let Some(client) = self.clients.get_mut(&key) else { return };
-        if client.joined < self.tracked.tick() {
-            out.reliable.extend(self.batches.iter().cloned());
+    /// Bounds what a client is sent of state; `None` for as much as there is.
+    pub fn set_budget(&mut self, key: ClientKey, budget: Option<Budget>) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.budget = budget;
         }
-        let base = client.base_for(self.tracked.tick());
-        if base.tick == self.tracked.tick() {
-            return;
+    }
+
+    /// A client says which ticks it has whole. Ticks that it cannot have are ignored.
+    pub fn ack(&mut self, key: ClientKey, acks: Acks) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.ack(acks, self.shared.tracked.tick());
         }
-        let bodies = self.bodies_for(base);
-        out.state.push(bodies.first(input_ack));
-        out.state.extend(bodies.rest.iter().cloned());
     }
 
-    /// Writes what changed after `base`, as for a client that stands there: to compare, and to look at.
-    pub fn write_since(&mut self, base: Base, writer: &mut StateWriter) {
-        self.tracked.write_since(base, writer);
+    /// Appends to `out` what a client is to be sent for the newest tick; once a tick. `input_ack` is the newest of its
+    /// inputs that the world has applied.
+    ///
+    /// # Errors
+    /// `UnknownComponent`, as in [`Replicator::tick`].
+    pub fn assemble(&mut self, key: ClientKey, input_ack: u32, out: &mut Outgoing) -> Result<(), DecodeError> {
+        let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
+        self.shared.assemble(client, input_ack, out)
+    }
+}
+
+impl Shared {
+    fn assemble(&mut self, client: &mut Client, input_ack: u32, out: &mut Outgoing) -> Result<(), DecodeError> {
+        if client.is_settled && self.tracked.is_still() && client.input_ack >= input_ack {
+            return Ok(());
+        }
+        client.look(&self.tracked);
+        if client.has_own_structure() {
+            self.open(client, true, &mut out.reliable)?;
+        }
+        out.reliable.extend(assemble::structure_frame(client, &self.tracked));
+        self.assembly.state(client, &mut self.tracked, &mut self.blobs, input_ack, &mut out.state);
+        Ok(())
     }
 
-    fn bodies_for(&mut self, base: Base) -> &mut Bodies {
-        // Most clients stand where the one before them stands.
-        let at = match self.newest_base {
-            Some((newest, at)) if newest == base => at,
-            _ => match self.by_base.get(&base) {
-                Some(at) => *at,
-                None => self.encode(base),
-            },
-        };
-        self.newest_base = Some((base, at));
-        &mut self.bodies[at]
+    /// Opens what waits to be opened, as much as one tick allows.
+    fn open(&mut self, client: &mut Client, with_structure: bool, frames: &mut Vec<Bytes>) -> Result<(), DecodeError> {
+        let opened = client.take_waiting(&self.tracked);
+        let place = ChunkPlace { ends_stream: !with_structure, completes_view: client.completes(), with_structure };
+        if opened.is_empty() && with_structure && !place.completes_view {
+            return Ok(());
+        }
+        let pages: Vec<u32> = opened.iter().map(|(_, page)| *page).collect();
+        let bodies = self.bodies(pages)?;
+        for (i, body) in bodies.iter().enumerate() {
+            let last = i + 1 == bodies.len();
+            let record = |(at, entities): &(usize, u32)| {
+                let (number, page) = opened[*at];
+                let version = self.tracked.places().page(page).version();
+                OpenPage { page: number, version, entities: *entities }
+            };
+            let records: Vec<OpenPage> = body.pages.iter().map(record).collect();
+            let place = if last { place } else { ChunkPlace { with_structure, ..ChunkPlace::default() } };
+            frames.push(snapshot::frame(self.tracked.tick(), place, &records, &body.bytes).into());
+        }
+        Ok(())
     }
 
-    fn encode(&mut self, base: Base) -> usize {
-        let tick = self.tracked.tick();
-        let mut writer = StateWriter::default();
-        self.tracked.write_since(base, &mut writer);
-        let mut header = StateHeader::new(tick, base, self.structure_seq);
-        header.hash = tick.0.is_multiple_of(HASH_EVERY_TICKS).then(|| self.tracked.sum_up());
-        let mut bodies = writer.finish(header).into_iter();
-        let first = bodies.next().unwrap_or_default();
-        let rest = bodies.map(|body| state::frame(0, &body).into()).collect();
-        self.bodies.push(Bodies { first, rest, framed: None });
-        self.by_base.insert(base, self.bodies.len() - 1);
-        self.bodies.len() - 1
+    fn bodies(&mut self, pages: Vec<u32>) -> Result<Arc<[ChunkBody]>, DecodeError> {
+        if let Some(bodies) = self.opened.get(&pages) {
+            return Ok(Arc::clone(bodies));
+        }
+        let mut shown = Shown::default();
+        pages.iter().for_each(|page| self.tracked.show(*page, &mut shown));
+        let bodies: Arc<[ChunkBody]> = snapshot::encode(self.tracked.shapes(), &shown)?.into();
+        self.opened.insert(pages, Arc::clone(&bodies));
+        Ok(bodies)
     }
 }

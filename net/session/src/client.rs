@@ -9,9 +9,8 @@ mod event;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use hd1_core::Tick;
 use hd1_protocol::{
-    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Room,
+    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Room,
     ServerMessage, decode_message, encode_message,
     limits::FRAME_OUT_BYTES_MAX,
     message::{Hello, OpError, Welcome},
@@ -22,7 +21,7 @@ use hd1_schema::catalogue_hash;
 pub use avatar::Predicted;
 pub use event::{ClientConfig, ServerEvent};
 
-use crate::{Closing, Prediction, ServerClock, Transmit, limits, newest};
+use crate::{Closing, Prediction, ServerClock, Transmit, limits};
 use avatar::OwnAvatar;
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
@@ -61,7 +60,8 @@ pub struct ClientConnection {
     input_seq: u32,
     input: Option<InputSample>,
     input_ack: u32,
-    acked_sent: Tick,
+    quiet: u32,
+    acked_sent: Acks,
     ack_due_us: Option<u64>,
     bytes_in: u64,
     bytes_out: u64,
@@ -92,24 +92,11 @@ impl ClientConnection {
             input_seq: 0,
             input: None,
             input_ack: 0,
-            acked_sent: Tick(0),
+            quiet: 0,
+            acked_sent: Acks::default(),
             ack_due_us: None,
             bytes_in: 0,
             bytes_out: 0,
-        }
-    }
-
-    /// Packets came from the link together. State that a newer whole tick among them stands in for is skipped: a client
-    /// that was held up goes on with the present instead of working through the past.
-    pub fn handle_packets(&mut self, now: u64, packets: &[Packet]) {
-        let newest = if packets.len() > 1 && self.phase == Phase::Live { newest::whole(packets) } else { Tick(0) };
-        for packet in packets {
-            if newest::is_state_before(packet, newest) {
-                self.bytes_in += packet.frame.len() as u64;
-                self.heard_us = now;
-            } else {
-                self.handle_packet(now, packet);
-            }
         }
     }
 
@@ -120,15 +107,17 @@ impl ClientConnection {
         }
         self.heard_us = now;
         self.bytes_in += packet.frame.len() as u64;
-        let before = self.mirror.acked();
+        let before = self.mirror.acks();
         if let Err(error) = self.frame(now, &packet.frame) {
             return self.end(error);
         }
         // Not only state completes a tick: structure may bring what waiting fragments stood on.
-        let acked = self.mirror.acked();
-        if acked > before {
+        let acks = self.mirror.acks();
+        if acks != before {
             self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
-            self.event(ServerEvent::Complete(acked));
+        }
+        if acks.newest() > before.newest() {
+            self.event(ServerEvent::Complete(acks.newest()));
             if let Some(avatar) = &mut self.avatar {
                 avatar.on_complete(now, &self.mirror, &self.clock, self.input_ack);
             }
@@ -272,6 +261,12 @@ impl ClientConnection {
         self.input_ack
     }
 
+    /// Ticks just before the newest one in which the server had nothing to send.
+    #[must_use]
+    pub fn quiet(&self) -> u32 {
+        self.quiet
+    }
+
     /// Bytes of frames received and sent.
     #[must_use]
     pub fn bytes(&self) -> (u64, u64) {
@@ -297,9 +292,8 @@ impl ClientConnection {
                 let message = message.map_err(|e| Closing::new(CloseCode::Malformed, e.to_string()))?;
                 self.message(now, message)
             }
-            Some(FrameKind::SnapshotChunk) if live => self.chunk(frame),
+            Some(FrameKind::SnapshotChunk | FrameKind::Structure) if live => self.reliable(frame),
             Some(FrameKind::SnapshotChunk) => self.keep_early(frame),
-            Some(FrameKind::Structure) if live => self.mirror.apply_structure(frame).map_err(undecodable),
             // State that overtakes the welcome is lost, as any datagram may be.
             Some(FrameKind::State) if !live => Ok(()),
             Some(FrameKind::State) => self.state(now, frame),
@@ -352,12 +346,14 @@ impl ClientConnection {
         self.event(ServerEvent::Welcome(welcome.clone()));
         self.welcome = Some(welcome);
         self.early_bytes = 0;
-        std::mem::take(&mut self.early).iter().try_for_each(|chunk| self.chunk(chunk))
+        std::mem::take(&mut self.early).iter().try_for_each(|chunk| self.reliable(chunk))
     }
 
-    fn chunk(&mut self, frame: &[u8]) -> Result<(), Closing> {
-        if self.mirror.apply_snapshot_chunk(frame).map_err(undecodable)? {
+    fn reliable(&mut self, frame: &[u8]) -> Result<(), Closing> {
+        if self.mirror.apply_reliable(frame).map_err(undecodable)? {
             self.event(ServerEvent::Ready { tick: self.mirror.acked() });
+        } else if self.mirror.is_ready() && self.events.back() != Some(&ServerEvent::Structure) {
+            self.event(ServerEvent::Structure);
         }
         Ok(())
     }
@@ -379,6 +375,7 @@ impl ClientConnection {
         | StateOutcome::Stale(header)) = outcome;
         if self.clock.newest().is_none_or(|newest| header.tick > newest) {
             self.clock.on_tick(now, header.tick);
+            self.quiet = header.quiet;
             self.event(ServerEvent::Tick(header.tick));
         }
         self.input_ack = self.input_ack.max(header.input_ack);
@@ -386,8 +383,8 @@ impl ClientConnection {
     }
 
     fn input_frame(&mut self, now: u64) -> Option<Bytes> {
-        let acked = self.mirror.acked();
-        let ack_is_due = acked > self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
+        let acked = self.mirror.acks();
+        let ack_is_due = acked != self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
         if self.input.is_none() && !ack_is_due {
             return None;
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
-    DecodeError,
+    Acks, DecodeError,
     mirror::{Mirror, MirrorChange, StateOutcome},
 };
 use hd1_schema::{ComponentId, ComponentSchema};
@@ -46,16 +46,18 @@ impl JsonView {
         self.mirror.register(schema);
     }
 
-    /// The newest tick applied whole; what the adapter acknowledges for its client.
-    pub(crate) fn acked(&self) -> Tick {
-        self.mirror.acked()
+    /// The ticks applied whole; what the adapter acknowledges for its client.
+    pub(crate) fn acks(&self) -> Acks {
+        self.mirror.acks()
     }
 
     /// Takes a snapshot chunk; after the last, the whole world as `snapshot` texts.
     pub(crate) fn snapshot(&mut self, frame: &[u8]) -> Result<Vec<Bytes>, DecodeError> {
-        if !self.mirror.apply_snapshot_chunk(frame)? {
-            return Ok(Vec::new());
-        }
+        let is_ready = self.mirror.apply_snapshot_chunk(frame)?;
+        Ok(if is_ready { self.whole() } else { Vec::new() })
+    }
+
+    fn whole(&mut self) -> Vec<Bytes> {
         self.tick = self.mirror.acked();
         self.changes();
         let mut texts = Texts::new("snapshot", self.tick, "entities");
@@ -63,13 +65,13 @@ impl JsonView {
             let id = entity.id();
             texts.push(&json!({ "id": id, "components": self.components(id) }));
         }
-        Ok(texts.finish())
+        texts.finish()
     }
 
-    /// Takes a structure batch; what it changed as `structure` texts.
+    /// Takes a frame of structure, or of pages that come into view; what it changed as `structure` texts.
     pub(crate) fn structure(&mut self, frame: &[u8]) -> Result<Vec<Bytes>, DecodeError> {
-        self.mirror.apply_structure(frame)?;
-        Ok(self.changes())
+        let is_ready = self.mirror.apply_reliable(frame)?;
+        Ok(if is_ready { self.whole() } else { self.changes() })
     }
 
     /// Takes a state fragment and marks what moved.
@@ -119,8 +121,13 @@ impl JsonView {
 
     /// Sorts the mirror's changes: structure becomes texts, state becomes marks.
     fn changes(&mut self) -> Vec<Bytes> {
+        let changes = self.mirror.take_changes();
+        if !self.mirror.is_ready() {
+            // The snapshot tells it all.
+            return Vec::new();
+        }
         let mut texts = Texts::new("structure", self.mirror.acked().max(self.tick), "ops");
-        for change in self.mirror.take_changes() {
+        for change in changes {
             match change {
                 MirrorChange::Spawned(id) if self.mirror.entity(id).is_some() => {
                     texts.push(&json!({ "op": "spawn", "id": id, "components": self.components(id) }));

@@ -11,7 +11,6 @@ pub mod bucket;
 pub mod client;
 pub mod clock;
 mod json;
-mod newest;
 mod outgoing;
 mod playhead;
 pub mod predict;

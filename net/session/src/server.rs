@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
-    Packet, Room, ServerMessage, decode_message, encode_message,
+    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation,
+    PROTOCOL_VERSION, Packet, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
     packet::Channel,
@@ -52,7 +52,7 @@ pub struct ServerConnection {
     events: VecDeque<ClientEvent>,
     closing: Option<Closing>,
     newest: Tick,
-    acked: Tick,
+    acked: Acks,
     input_seq: u32,
     stats: ServerConnectionStats,
 }
@@ -72,7 +72,7 @@ impl ServerConnection {
             events: VecDeque::new(),
             closing: None,
             newest: Tick(0),
-            acked: Tick(0),
+            acked: Acks::default(),
             input_seq: 0,
             stats: ServerConnectionStats::default(),
         }
@@ -211,7 +211,7 @@ impl ServerConnection {
         self.after_json(now);
     }
 
-    /// Queues a structure batch.
+    /// Queues a frame of structure, or of pages that come into view.
     pub fn send_structure(&mut self, now: u64, frame: Bytes) {
         if !matches!(self.phase, Phase::Live) {
             return;
@@ -294,7 +294,7 @@ impl ServerConnection {
                 Ok(())
             }
             (_, ClientMessage::Input(sample)) => {
-                self.input(now, InputFrame { acked: Tick(0), sample: Some(sample) }, in_rate)
+                self.input(now, InputFrame { acked: Acks::default(), sample: Some(sample) }, in_rate)
             }
             (_, ClientMessage::Bye) => {
                 self.events.push_back(ClientEvent::Bye);
@@ -344,7 +344,7 @@ impl ServerConnection {
         if !matches!(self.phase, Phase::Live) {
             return Ok(());
         }
-        if input.acked > self.newest {
+        if input.acked.newest() > self.newest {
             return Err(Closing::new(CloseCode::Malformed, "acknowledged a tick that was never sent"));
         }
         self.note_ack(input.acked);
@@ -355,10 +355,11 @@ impl ServerConnection {
         Ok(())
     }
 
-    fn note_ack(&mut self, tick: Tick) {
-        if tick > self.acked {
-            self.acked = tick;
-            self.events.push_back(ClientEvent::Acked(tick));
+    fn note_ack(&mut self, acks: Acks) {
+        let before = self.acked;
+        self.acked.merge(acks);
+        if self.acked != before {
+            self.events.push_back(ClientEvent::Acked(self.acked));
         }
     }
 
@@ -378,8 +379,8 @@ impl ServerConnection {
     }
 
     fn after_json(&mut self, now: u64) {
-        if let Some(acked) = self.json.as_ref().map(JsonView::acked) {
-            self.note_ack(acked);
+        if let Some(acks) = self.json.as_ref().map(JsonView::acks) {
+            self.note_ack(acks);
         }
         self.check_queue(now);
     }

@@ -1,33 +1,45 @@
 //! A client as its world sees it: an outbox to fill and a few numbers that its connection keeps up to date.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use hd1_core::{PlayerId, Tick};
 use hd1_protocol::message::Welcome;
-use hd1_protocol::{CloseCode, InputSample};
+use hd1_protocol::{Acks, CloseCode, InputSample};
 use hd1_schema::ComponentSchema;
 
 use crate::admission::Hold;
 use crate::outbox::Outbox;
+use crate::slot::lock;
 
 /// Shared by a client's connection task and its world.
 #[derive(Debug, Default)]
 pub(crate) struct ClientLine {
     pub outbox: Outbox,
-    acked: AtomicU64,
+    acks: Mutex<Acks>,
+    tick: AtomicU64,
 }
 
 impl ClientLine {
-    /// The connection heard that the client has a tick whole.
-    pub fn note_ack(&self, tick: Tick) {
-        self.acked.fetch_max(tick.0, Ordering::Relaxed);
+    /// The connection heard which ticks the client has whole.
+    pub fn note_acks(&self, acks: Acks) {
+        lock(&self.acks).merge(acks);
     }
 
-    /// The newest tick the client has whole; 0 before the first.
-    pub fn acked(&self) -> Tick {
-        Tick(self.acked.load(Ordering::Relaxed))
+    /// The ticks the client has whole.
+    pub fn acks(&self) -> Acks {
+        *lock(&self.acks)
+    }
+
+    /// The world is at a tick, whether or not there is anything to send of it.
+    pub fn note_tick(&self, tick: Tick) {
+        self.tick.store(tick.0, Ordering::Relaxed);
+    }
+
+    /// The world's newest tick.
+    pub fn tick(&self) -> Tick {
+        Tick(self.tick.load(Ordering::Relaxed))
     }
 }
 
@@ -48,7 +60,7 @@ pub(crate) struct Admitted {
     pub welcome: Welcome,
     pub catalogue: Arc<[ComponentSchema]>,
     pub snapshot_tick: Tick,
-    pub snapshot: Arc<[Bytes]>,
+    pub snapshot: Vec<Bytes>,
 }
 
 /// Why a connection may not begin, or must end.

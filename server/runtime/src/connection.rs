@@ -80,7 +80,10 @@ pub(crate) async fn serve(door: Door, mut link: Link) {
         client.count_bytes();
         tokio::select! {
             event = link.next() => match event {
-                Ok(LinkEvent::Packet(packet)) => client.connection.handle_packet(client.now_us(), &packet),
+                Ok(LinkEvent::Packet(packet)) => {
+                    client.connection.set_tick(client.line.tick());
+                    client.connection.handle_packet(client.now_us(), &packet);
+                }
                 Ok(LinkEvent::Room) => {}
                 Err(LinkEnd::Violation { code, reason }) => client.connection.close(client.now_us(), code, reason),
                 Err(LinkEnd::Closed { code, .. }) => return client.ended(code),
@@ -139,7 +142,7 @@ impl Client {
                         add(&self.door.context.counters.inputs_replaced, 1);
                     }
                 }
-                ClientEvent::Acked(tick) => self.line.note_ack(tick),
+                ClientEvent::Acked(acks) => self.line.note_acks(acks),
                 ClientEvent::Bye => self.for_good(),
             }
         }
@@ -151,7 +154,7 @@ impl Client {
         match admitted {
             Ok(Admitted { hold, welcome, catalogue, snapshot_tick, snapshot }) => {
                 self.connection.accept(now, welcome, &catalogue);
-                self.connection.send_snapshot(now, snapshot_tick, snapshot.iter().cloned());
+                self.connection.send_snapshot(now, snapshot_tick, snapshot);
                 self.hold = Some(hold);
             }
             Err(refusal) => self.connection.close(now, refusal.code, refusal.reason),

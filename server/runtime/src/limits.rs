@@ -13,6 +13,9 @@ pub const WORLDS_MAX: usize = 100_000;
 /// Clients of one world.
 pub const CLIENTS_PER_WORLD_MAX: usize = 4_096;
 
+/// Bytes of state that one client is sent in a second; what does not fit waits, the nearest and the longest waiting first.
+pub const CLIENT_STATE_BYTES_PER_S: u32 = 256 * 1024;
+
 /// Bytes on their way to one client's connection, the join snapshot included; beyond it the client is too slow.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Reliable frames and messages on their way to one client's connection.

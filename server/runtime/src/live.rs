@@ -113,8 +113,12 @@ impl Live {
         if self.clients.len() >= CLIENTS_PER_WORLD_MAX {
             return Err(Refusal::of(CloseCode::Full));
         }
-        let shown = self.show(key).map_err(|error| Refusal::new(CloseCode::Internal, error.to_string()))?;
         let entered = self.roster.enter(entrant, key);
+        let shown = self.show(key, entered.player);
+        let shown = shown.map_err(|error| {
+            self.roster.remove(entrant.participant);
+            Refusal::new(CloseCode::Internal, error.to_string())
+        })?;
         if let Some(old) = entered.replaced {
             self.expel(old, CloseCode::Replaced, CloseCode::Replaced.reason());
         }
@@ -158,12 +162,12 @@ impl Live {
         }
     }
 
-    fn show(&mut self, key: ClientKey) -> Result<Arc<[bytes::Bytes]>, DecodeError> {
+    fn show(&mut self, key: ClientKey, player: PlayerId) -> Result<Vec<bytes::Bytes>, DecodeError> {
         let replication = match &mut self.replication {
             Some(replication) => replication,
             none => none.insert(Replication::begin(&mut self.sim)?),
         };
-        replication.add(key)
+        replication.add(&self.sim, key, player)
     }
 
     /// A client's connection is gone. Answers the participant that may still come back.
@@ -281,7 +285,9 @@ impl Live {
         for (key, client) in &mut self.clients {
             client.input_ack = acks.get(&client.player).copied().unwrap_or(client.input_ack);
             self.outgoing.clear();
-            replication.assemble(*key, client.line.acked(), client.input_ack, &mut self.outgoing);
+            client.line.note_tick(output.tick);
+            let whose = (*key, client.player);
+            replication.assemble(&self.sim, whose, client.line.acks(), client.input_ack, &mut self.outgoing)?;
             let items = self.outgoing.reliable.drain(..).map(Item::Structure);
             let state = std::mem::take(&mut self.outgoing.state);
             let state = (!state.is_empty()).then_some((output.tick, state));

@@ -2,14 +2,14 @@
 //!
 //! It lives only while a world has clients, so a world that nobody watches pays nothing for replication.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use hd1_core::Tick;
-use hd1_protocol::DecodeError;
-use hd1_replication::{ClientKey, Outgoing, Replicator, WorldCapture};
+use hd1_core::PlayerId;
+use hd1_protocol::{Acks, DecodeError};
+use hd1_replication::{Budget, ClientKey, Interest, Outgoing, Replicator, Viewer, WorldCapture};
 use hd1_schema::ComponentSchema;
 use hd1_sim::Sim;
+
+use crate::limits::CLIENT_STATE_BYTES_PER_S;
 
 /// One world's replication and what it has seen of the world.
 pub(crate) struct Replication {
@@ -20,7 +20,10 @@ pub(crate) struct Replication {
 impl Replication {
     /// Takes in the whole world as it is.
     pub fn begin(sim: &mut Sim) -> Result<Self, DecodeError> {
-        let mut replication = Replication { replicator: Replicator::new([]), seen: WorldCapture::default() };
+        let view = sim.scene_info().settings.view;
+        let interest =
+            view.map_or(Interest::EVERYTHING, |view| Interest { view_m: Some(view.distance), cell_m: view.cell });
+        let mut replication = Replication { replicator: Replicator::new([], interest), seen: WorldCapture::default() };
         replication.capture(sim)?;
         Ok(replication)
     }
@@ -31,9 +34,12 @@ impl Replication {
         self.seen.capture(sim.world_mut(), tick, &mut self.replicator)
     }
 
-    /// Adds a client; its join snapshot.
-    pub fn add(&mut self, key: ClientKey) -> Result<Arc<[Bytes]>, DecodeError> {
-        self.replicator.add_client(key)
+    /// Adds a player's client; the first frames of what it sees.
+    pub fn add(&mut self, sim: &Sim, key: ClientKey, player: PlayerId) -> Result<Vec<Bytes>, DecodeError> {
+        let frames = self.replicator.add_client(key, viewer(sim, player))?;
+        let budget = Budget::new(CLIENT_STATE_BYTES_PER_S, sim.config().tick_rate.hz());
+        self.replicator.set_budget(key, Some(budget));
+        Ok(frames)
     }
 
     /// Forgets a client.
@@ -41,13 +47,26 @@ impl Replication {
         self.replicator.remove_client(key);
     }
 
-    /// What one client is to be sent for the newest tick, given the newest tick it has whole.
-    pub fn assemble(&mut self, key: ClientKey, acked: Tick, input_ack: u32, out: &mut Outgoing) {
-        if acked.0 > 0 {
-            self.replicator.ack(key, acked);
+    /// What one client is to be sent for the newest tick, given the ticks it has whole.
+    pub fn assemble(
+        &mut self,
+        sim: &Sim,
+        (key, player): (ClientKey, PlayerId),
+        acks: Acks,
+        input_ack: u32,
+        out: &mut Outgoing,
+    ) -> Result<(), DecodeError> {
+        self.replicator.set_viewer(key, viewer(sim, player));
+        if !acks.is_empty() {
+            self.replicator.ack(key, acks);
         }
-        self.replicator.assemble(key, input_ack, out);
+        self.replicator.assemble(key, input_ack, out)
     }
+}
+
+/// Whose eyes a player's client has.
+fn viewer(sim: &Sim, player: PlayerId) -> Viewer {
+    Viewer { player, avatar: sim.players().here.get(&player).and_then(|here| here.avatar) }
 }
 
 /// What clients are told of a world's components: those that are sent, by ascending id.

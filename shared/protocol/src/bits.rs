@@ -62,12 +62,18 @@ impl BitWriter {
 
     /// Takes the bytes out and begins anew; the last is filled with zeros.
     pub fn take(&mut self) -> Vec<u8> {
-        let rest = self.pending.to_le_bytes();
-        let mut bytes: Vec<u8> = Vec::with_capacity(self.words.len() * 4 + rest.len());
-        bytes.extend(self.words.drain(..).flat_map(u32::to_le_bytes));
-        bytes.extend_from_slice(&rest[..self.count.div_ceil(8) as usize]);
-        (self.pending, self.count) = (0, 0);
+        let mut bytes = Vec::with_capacity(self.words.len() * 4 + 8);
+        self.take_into(&mut bytes);
         bytes
+    }
+
+    /// As [`BitWriter::take`], behind what `out` holds.
+    pub fn take_into(&mut self, out: &mut Vec<u8>) {
+        let rest = self.pending.to_le_bytes();
+        out.reserve(self.words.len() * 4 + rest.len());
+        out.extend(self.words.drain(..).flat_map(u32::to_le_bytes));
+        out.extend_from_slice(&rest[..self.count.div_ceil(8) as usize]);
+        (self.pending, self.count) = (0, 0);
     }
 }
 
@@ -86,6 +92,13 @@ impl<'a> BitReader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         BitReader { rest: bytes, pending: 0, count: 0, missing: 0 }
+    }
+
+    /// The bytes of which no bit was taken.
+    #[must_use]
+    pub fn unread(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let bits = self.rest.len() * 8 + (self.count as usize).saturating_sub(self.missing as usize);
+        &bytes[bytes.len() - (bits / 8).min(bytes.len())..]
     }
 
     /// Makes at least 32 bits ready.

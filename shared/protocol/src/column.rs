@@ -1,8 +1,7 @@
 //! One state component's recent values, row by row: what deltas are coded against, on both ends by the same rule.
 //!
-//! The rule, on which convergence rests: the value at base `B` is the newest one not younger than `B`; where every
-//! value is younger and the oldest came by structure, it is that one, since whoever is sent state standing on that
-//! structure has it.
+//! The rule, on which convergence rests: the value at base `B` is the newest one not younger than `B`; where structure
+//! brought a value after `B`, it is that one, since whoever is sent state standing on that structure has it.
 //!
 //! A client decodes thousands of values a tick, and many clients may share a machine: what costs is not the arithmetic
 //! but the memory touched. So values lie in a few planes, each with one value of every row, in the order in which the
@@ -13,10 +12,10 @@ mod slow;
 
 use std::collections::VecDeque;
 
-use hd1_core::{NetId, Tick};
+use hd1_core::Tick;
 use smallvec::SmallVec;
 
-use crate::{state::Base, table::StateValues};
+use crate::state::Base;
 
 /// A component's fixed lanes.
 pub type Lanes = SmallVec<[i32; 12]>;
@@ -62,8 +61,6 @@ struct Times {
     order: [u8; NEAR],
     /// 0: the row is free.
     len: u8,
-    /// Is the oldest value still the one that structure brought?
-    rooted: bool,
     /// Are there older ones in `Column::older`?
     has_older: bool,
 }
@@ -162,6 +159,12 @@ impl Column {
         }
     }
 
+    /// Numbers of a value.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
     /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
     pub fn add(&mut self, tick: Tick, lanes: &[i32]) -> RowId {
         if self.times.is_empty() {
@@ -179,11 +182,22 @@ impl Column {
         row
     }
 
-    /// Begins a row anew, as if just added.
-    pub fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
+    /// Structure says what a row's value is from `tick` on. Earlier ones stay for whoever draws moments from `oldest`
+    /// on, but nothing is coded against them any more.
+    pub fn root(&mut self, row: RowId, tick: Tick, oldest: Tick, lanes: &[i32]) {
+        if self.newest_tick(row) >= tick {
+            return self.reset(row, tick, lanes);
+        }
+        let from = Tick(tick.0.saturating_sub(1));
+        self.push(row, &Old { tick, held: held(tick, from), lanes: lanes.into() });
+        self.times[row.at()].structure_tick = self.since_origin(tick);
+        self.prune(row, oldest);
+    }
+
+    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
         let tick = self.since_origin(tick);
         self.older[row.at()] = VecDeque::new();
-        self.times[row.at()] = Times { structure_tick: tick, rooted: true, ..Times::default() };
+        self.times[row.at()] = Times { structure_tick: tick, ..Times::default() };
         let plane = self.times[row.at()].push(tick, 0);
         self.near_mut(row, plane).copy_from_slice(lanes);
     }
@@ -221,18 +235,15 @@ impl Column {
         if let Some(i) = self.near_at(times, base) {
             return Some(self.near(row, i));
         }
-        if times.has_older {
-            let older = &self.older[row.at()];
-            let newest = older.partition_point(|old| old.tick <= base).checked_sub(1);
-            return newest.or(times.rooted.then_some(0)).map(|i| older[i].value());
-        }
-        times.rooted.then(|| self.near(row, 0))
+        let older = &self.older[row.at()];
+        let base = base.max(self.structure_tick(row));
+        older.partition_point(|old| old.tick <= base).checked_sub(1).map(|i| older[i].value())
     }
 
-    /// Which of the near values is the newest not younger than `base`.
+    /// Which of the near values is the newest not younger than `base`, or than the structure that came after it.
     #[inline]
     fn near_at(&self, times: &Times, base: Tick) -> Option<usize> {
-        let base = u32::try_from(base.0.checked_sub(self.origin.0)?).unwrap_or(u32::MAX);
+        let base = u32::try_from(base.since(self.origin)).unwrap_or(u32::MAX).max(times.structure_tick);
         (0..times.len()).rev().find(|i| times.tick(*i) <= base)
     }
 
@@ -342,32 +353,6 @@ impl Column {
             times.structure_tick = times.structure_tick.saturating_sub(passed);
         }
         self.origin = origin;
-    }
-}
-
-impl StateValues for Column {
-    fn new(lanes: usize) -> Self {
-        Column::new(lanes)
-    }
-
-    fn lanes(&self) -> usize {
-        self.lanes
-    }
-
-    fn add(&mut self, _: NetId, tick: Tick, lanes: &[i32]) -> RowId {
-        Column::add(self, tick, lanes)
-    }
-
-    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]) {
-        Column::reset(self, row, tick, lanes);
-    }
-
-    fn remove(&mut self, row: RowId) {
-        Column::remove(self, row);
-    }
-
-    fn newest(&self, row: RowId) -> &[i32] {
-        self.latest(row).lanes
     }
 }
 

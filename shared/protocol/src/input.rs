@@ -1,35 +1,33 @@
-//! The input frame: what a player wants, and the newest tick it has whole, in at most 26 bytes.
+//! The input frame: what a player wants, and the ticks it has whole, mostly in less than 20 bytes.
 //!
 //! It goes out several times a second in a datagram, so it is quantised by hand instead of being a message; the server
 //! treats a JSON client's sample by the same quantisation, so that no encoding moves farther than another.
 
 use std::f32::consts::{FRAC_PI_2, TAU};
 
-use bytes::Bytes;
-use hd1_core::Tick;
-
 use crate::{
-    FrameKind, InputSample,
+    Acks, FrameKind, InputSample,
     wire::{self, DecodeError, Reader},
 };
+use bytes::Bytes;
 
 /// An acknowledgement and, mostly, an input sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct InputFrame {
-    /// The newest tick whose state the client has whole; 0 before the first.
-    pub acked: Tick,
+    /// The ticks whose state the client has whole; tick 0 alone before the first.
+    pub acked: Acks,
     /// The player's intent, where the client steers anything.
     pub sample: Option<InputSample>,
 }
 
 impl InputFrame {
-    /// Kind byte, acked tick (varint), then nothing or: seq (varint), strafe and forward (i8, units of 1/127), yaw
+    /// Kind byte, the newest tick acknowledged and which of the 63 before it are missing (varints), then nothing or: seq (varint), strafe and forward (i8, units of 1/127), yaw
     /// (u16 of a full turn), pitch (i16, units of π/2 / 32767), buttons (u16); all little-endian.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(26);
+        let mut out = Vec::with_capacity(36);
         out.push(FrameKind::Input as u8);
-        wire::varint(&mut out, self.acked.0);
+        self.acked.encode(&mut out);
         if let Some(sample) = &self.sample {
             wire::varint(&mut out, u64::from(sample.seq));
             out.push(axis_units(sample.strafe) as u8);
@@ -47,7 +45,7 @@ impl InputFrame {
     /// [`DecodeError`] where the bytes are no input frame.
     pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::frame(frame, FrameKind::Input)?;
-        let acked = Tick(reader.varint()?);
+        let acked = Acks::decode(&mut reader)?;
         if reader.is_empty() {
             return Ok(InputFrame { acked, sample: None });
         }
@@ -118,11 +116,18 @@ mod tests {
     const SAMPLE: InputSample =
         InputSample { seq: 300, strafe: -1.0, forward: 0.5, yaw: -0.1, pitch: 0.25, buttons: 5 };
 
+    /// Nothing missing.
+    fn whole(tick: u64) -> Acks {
+        let mut acks = Acks::default();
+        acks.insert_last(hd1_core::Tick(tick), 64);
+        acks
+    }
+
     #[test]
     fn a_sample_round_trips_within_its_units() {
-        let frame = InputFrame { acked: Tick(70_000), sample: Some(SAMPLE) }.encode();
+        let frame = InputFrame { acked: whole(70_000), sample: Some(SAMPLE) }.encode();
         let back = InputFrame::decode(&frame).unwrap();
-        assert_eq!(back, InputFrame { acked: Tick(70_000), sample: Some(SAMPLE.quantised()) });
+        assert_eq!(back, InputFrame { acked: whole(70_000), sample: Some(SAMPLE.quantised()) });
         let sample = back.sample.unwrap();
         assert_eq!(sample.strafe, -1.0);
         assert!((sample.yaw - (TAU - 0.1)).abs() < 1.0e-4);
@@ -145,10 +150,10 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_alone_is_short() {
-        let frame = InputFrame { acked: Tick(5), sample: None }.encode();
-        assert_eq!(&frame[..], [0x05, 5]);
-        assert_eq!(InputFrame::decode(&frame), Ok(InputFrame { acked: Tick(5), sample: None }));
-        assert!(InputFrame::decode(&[0x05, 5, 1]).is_err());
+        let frame = InputFrame { acked: whole(5), sample: None }.encode();
+        assert_eq!(&frame[..], [0x05, 5, 0]);
+        assert_eq!(InputFrame::decode(&frame), Ok(InputFrame { acked: whole(5), sample: None }));
+        assert!(InputFrame::decode(&[0x05, 5, 0, 1]).is_err());
         assert!(InputFrame::decode(&[&frame[..], &[1; 12]].concat()).is_err());
     }
 }

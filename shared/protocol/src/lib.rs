@@ -4,12 +4,14 @@
 //! is said in msgpack or JSON, [`structure`] and [`state`] the binary batches that carry the world, [`mirror`] what a
 //! client keeps of it. Bytes in, values out: no sockets, no clock, and it also builds for wasm32.
 
+pub mod acks;
 pub mod bits;
 pub mod close;
 pub mod codec;
 pub mod column;
 pub mod guard;
 pub mod hash;
+pub mod index;
 pub mod input;
 pub mod limits;
 pub mod message;
@@ -24,6 +26,7 @@ pub mod structure;
 pub mod table;
 pub mod wire;
 
+pub use acks::Acks;
 pub use close::CloseCode;
 pub use codec::{MessageError, decode_message, encode_message};
 pub use input::InputFrame;
@@ -47,11 +50,11 @@ pub const SUBPROTOCOL_JSON: &str = "hd1.json";
 pub enum FrameKind {
     /// A [`ClientMessage`] or [`ServerMessage`] in msgpack.
     Message = 0x01,
-    /// A batch of structure changes; reliable and ordered.
+    /// One tick's changes of structure; reliable and ordered.
     Structure = 0x02,
     /// A fragment of one tick's state; unreliable.
     State = 0x03,
-    /// A piece of the join snapshot.
+    /// Pages that come into view; reliable and ordered.
     SnapshotChunk = 0x04,
     /// A client's input and acknowledgement; unreliable.
     Input = 0x05,

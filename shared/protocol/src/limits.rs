@@ -14,9 +14,13 @@ pub const CHAT_BYTES_MAX: usize = 1024;
 pub const NAME_BYTES_MAX: usize = 64;
 /// Components named in one operation.
 pub const OPERATION_COMPONENTS_MAX: usize = 32;
-/// Uncompressed bytes of text and points in one join-snapshot chunk.
+/// Uncompressed bytes of text and points in one snapshot chunk.
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// Fragments of one tick's state.
 pub const STATE_FRAGMENTS_MAX: usize = 4096;
+/// Entities that stand in one page.
+pub const PAGE_SLOTS: usize = 256;
+/// Ticks of which a client says whether it has them.
+pub const ACK_TICKS: u64 = 64;
 /// Milliseconds from connecting to a valid hello with a ticket.
 pub const HELLO_DEADLINE_MS: u64 = 3_000;

@@ -1,11 +1,13 @@
 //! The client's mirror: what the server has shown, at the quantised precision it was shown with.
 //!
-//! Feed it snapshot chunks, structure batches and state fragments in whatever order they come; it holds back what
-//! stands on something missing, drops what is stale, and says which tick it has complete. It is the one decoder: bots,
-//! the browser (as wasm32) and the JSON adapter use it.
+//! Feed it snapshot chunks, structure frames and state frames in whatever order they come; it holds back what stands on
+//! something missing, drops what is stale, and says which ticks it has whole. It is the one decoder: bots, the browser
+//! (as wasm32) and the JSON adapter use it.
 
+mod pages;
 mod pending;
 mod sample;
+mod structure;
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, ComponentSchema, Record, Row};
@@ -14,18 +16,17 @@ pub use crate::table::{Entity, Held, HeldValue};
 pub use sample::{SampledTransform, TransformReader};
 
 use crate::{
+    acks::Acks,
     column::When,
+    limits::ACK_TICKS,
     shapes::Shapes,
-    snapshot,
     state::{self, StateHeader},
-    structure::{self, StructureBatch, StructureOp},
-    table::{Cursor, Table},
+    table::Table,
     wire::DecodeError,
 };
-use pending::{Deferred, Pending};
+use pages::{Pages, Standing};
+use pending::{Deferred, Pending, Waiting};
 
-/// Bytes of structure batches held back while the snapshot is on its way.
-const EARLY_STRUCTURE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Changes kept for a reader; beyond it one `Reset` stands for all.
 const CHANGES_MAX: usize = 65_536;
 
@@ -51,11 +52,11 @@ pub enum MirrorChange {
 pub enum StateOutcome {
     /// Applied; more of its tick is missing.
     Applied(StateHeader),
-    /// Applied, and its tick is now complete: acknowledge it.
+    /// Applied, and its tick is now whole: acknowledge it.
     Complete(StateHeader),
     /// Kept until the structure it stands on has come.
     Deferred(StateHeader),
-    /// Too old, or seen before; nothing changed.
+    /// Too old to be of use, or seen before.
     Stale(StateHeader),
 }
 
@@ -68,8 +69,10 @@ pub struct MirrorStats {
     pub checks: u64,
     /// Check sums that differed: the mirror was not what the server showed.
     pub desyncs: u64,
-    /// Fragments dropped as stale or repeated.
+    /// Frames dropped as stale or repeated.
     pub stale: u64,
+    /// Ticks known whole, those in which there was nothing to send among them.
+    pub ticks: u64,
 }
 
 /// See the module's words.
@@ -77,19 +80,25 @@ pub struct MirrorStats {
 pub struct Mirror {
     shapes: Shapes,
     table: Table,
+    pages: Pages,
     pending: Pending,
     deferred: Deferred,
-    early_structure: Vec<Vec<u8>>,
-    early_structure_bytes: usize,
-    next_chunk: u32,
+    early: structure::Early,
     ready: bool,
-    structure_seq: u64,
     structure_version: u64,
-    acked: Tick,
-    oldest_base: Tick,
+    acks: Acks,
     keep_ticks: u64,
     changes: Option<Vec<MirrorChange>>,
     stats: MirrorStats,
+}
+
+/// How far a frame's entries were applied.
+enum Applied {
+    All,
+    /// So many; the next waits for structure.
+    Waiting(usize),
+    /// Something that it stands on is forgotten.
+    Lost,
 }
 
 impl Mirror {
@@ -98,16 +107,13 @@ impl Mirror {
         Mirror {
             shapes: Shapes::new(schemas),
             table: Table::default(),
+            pages: Pages::default(),
             pending: Pending::default(),
             deferred: Deferred::default(),
-            early_structure: Vec::new(),
-            early_structure_bytes: 0,
-            next_chunk: 0,
+            early: structure::Early::default(),
             ready: false,
-            structure_seq: 0,
             structure_version: 0,
-            acked: Tick(0),
-            oldest_base: Tick(0),
+            acks: Acks::default(),
             keep_ticks: 0,
             changes: None,
             stats: MirrorStats::default(),
@@ -139,133 +145,115 @@ impl Mirror {
         &self.shapes
     }
 
-    /// Takes the next chunk of the join snapshot; `true` once the last is in and the mirror can be read.
+    /// Takes a state frame.
     ///
     /// # Errors
-    /// Any [`DecodeError`]; the connection is then of no further use.
-    pub fn apply_snapshot_chunk(&mut self, frame: &[u8]) -> Result<bool, DecodeError> {
-        let chunk = snapshot::decode(&self.shapes, frame)?;
-        if self.ready || chunk.index != self.next_chunk {
-            return Err(DecodeError::Gap { expected: u64::from(self.next_chunk), got: u64::from(chunk.index) });
-        }
-        self.next_chunk += 1;
-        for op in chunk.ops {
-            let StructureOp::Spawn { .. } = op else {
-                return Err(DecodeError::Inconsistent("a snapshot holds spawns only"));
-            };
-            self.apply(op, chunk.tick)?;
-        }
-        if !chunk.last {
-            return Ok(false);
-        }
-        self.ready = true;
-        self.structure_seq = chunk.seq;
-        self.acked = chunk.tick;
-        self.oldest_base = chunk.tick;
-        self.structure_version += 1;
-        self.note(MirrorChange::Reset);
-        self.early_structure_bytes = 0;
-        for frame in std::mem::take(&mut self.early_structure) {
-            self.apply_structure(&frame)?;
-        }
-        for frame in self.deferred.take_ready(self.structure_seq) {
-            self.apply_state(&frame)?;
-        }
-        Ok(true)
-    }
-
-    /// Takes a structure batch; held back while the snapshot is on its way.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`]; the connection is then of no further use.
-    pub fn apply_structure(&mut self, frame: &[u8]) -> Result<(), DecodeError> {
-        if !self.ready {
-            self.early_structure_bytes += frame.len();
-            if self.early_structure_bytes > EARLY_STRUCTURE_BYTES_MAX {
-                return Err(DecodeError::Limit("structure before the snapshot"));
-            }
-            self.early_structure.push(frame.to_vec());
-            return Ok(());
-        }
-        let seq = structure::batch_seq(frame)?;
-        if seq <= self.structure_seq {
-            return Ok(()); // The snapshot had it.
-        }
-        if seq != self.structure_seq + 1 {
-            return Err(DecodeError::Gap { expected: self.structure_seq + 1, got: seq });
-        }
-        let StructureBatch { tick, ops, .. } = structure::decode_batch(&self.shapes, frame)?;
-        for op in ops {
-            let change = self.apply(op, tick)?;
-            self.note(change);
-        }
-        self.bound_changes();
-        self.structure_seq = seq;
-        self.structure_version += 1;
-        for frame in self.deferred.take_ready(seq) {
-            self.apply_state(&frame)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a state fragment.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`]; lost, repeated and late fragments are none.
+    /// Any [`DecodeError`]; lost, repeated and late frames are none.
     pub fn apply_state(&mut self, frame: &[u8]) -> Result<StateOutcome, DecodeError> {
-        let (header, reader) = state::read_header(frame)?;
-        if !self.ready || header.structure_seq > self.structure_seq {
-            self.deferred.push(header.structure_seq, frame);
-            return Ok(StateOutcome::Deferred(header));
-        }
-        let stale = header.tick <= self.acked || header.base.before < self.oldest_base;
-        if stale || !self.pending.begin(&header)? {
+        let (header, _) = state::read_header(frame)?;
+        let is_late = self.acks.contains(header.tick) || header.tick.0 + ACK_TICKS <= self.acks.newest().0;
+        if is_late || !self.pending.begin(&header)? {
             self.stats.stale += 1;
             return Ok(StateOutcome::Stale(header));
         }
-        if header.base.tick > self.acked {
-            return Err(DecodeError::Inconsistent("base was never acknowledged"));
-        }
-        let Mirror { table, shapes, changes, stats, acked, keep_ticks, .. } = self;
-        let mut cursor = Cursor::default();
-        let oldest = Tick(header.base.before.0.min(header.tick.0.saturating_sub(*keep_ticks)));
-        let base = (!header.base.whole).then_some(header.base);
-        state::read_rows(&header, reader, shapes, |row| {
-            stats.updates += 1;
-            // Despawned or removed by structure that came first: read past it.
-            let Some((column, at)) = table.state_mut(&mut cursor, row.entity, row.component) else { return Ok(()) };
-            if header.tick < column.structure_tick(at) {
-                return Ok(());
-            }
-            let when = When { tick: header.tick, from: *acked, base, oldest };
-            let put = column.put(at, when, |base, before, out| row.value(base, before, out));
-            put.ok_or(DecodeError::Inconsistent("base value is gone"))?;
-            if let Some(changes) = changes {
-                changes.push(MirrorChange::State(row.entity, row.component));
-            }
-            Ok(())
-        })?;
+        self.apply_from(header, Waiting { frame: frame.to_vec(), done: 0 })
+    }
+
+    fn apply_from(&mut self, header: StateHeader, mut waiting: Waiting) -> Result<StateOutcome, DecodeError> {
+        let applied = self.apply_entries(&waiting.frame, waiting.done)?;
         self.bound_changes();
-        self.oldest_base = self.oldest_base.max(header.base.before);
-        if !self.pending.received(&header) {
-            return Ok(StateOutcome::Applied(header));
+        match applied {
+            Applied::Waiting(done) => {
+                waiting.done = done;
+                self.deferred.push(waiting);
+                return Ok(StateOutcome::Deferred(header));
+            }
+            Applied::Lost => {
+                self.stats.stale += 1;
+                return Ok(StateOutcome::Stale(header));
+            }
+            Applied::All => {}
         }
-        self.acked = header.tick;
-        if let Some(expected) = self.pending.finish(header.tick).filter(|_| header.structure_seq == self.structure_seq)
-        {
+        let Some(hashes) = self.pending.received(&header) else { return Ok(StateOutcome::Applied(header)) };
+        self.stats.ticks += 1 + u64::from(header.quiet);
+        self.acks.insert(header.tick);
+        self.acks.insert_last(Tick(header.tick.0.saturating_sub(1)), header.quiet.into());
+        for (page, expected) in hashes {
+            // Where newer structure came first, or newer state that stands on nothing so old, it cannot be told any more.
+            let Some(mut shown) = self.pages.shown_at(page, header.tick) else { continue };
+            let add = |sum: u64, who| Some(sum.wrapping_add(self.table.sum_at(who, header.tick)?));
+            let Some(sum) = shown.try_fold(0, add) else { continue };
             self.stats.checks += 1;
-            self.stats.desyncs += u64::from(self.hash_at(header.tick) != expected);
+            self.stats.desyncs += u64::from(sum as u32 != expected);
         }
         Ok(StateOutcome::Complete(header))
     }
 
-    /// The newest tick known completely; what a client acknowledges. 0 before the snapshot.
-    #[must_use]
-    pub fn acked(&self) -> Tick {
-        self.acked
+    /// Applies a frame's entries, but for the first `done`.
+    fn apply_entries(&mut self, frame: &[u8], done: usize) -> Result<Applied, DecodeError> {
+        let (header, reader) = state::read_header(frame)?;
+        let Mirror { table, pages, shapes, pending, changes, stats, keep_ticks, .. } = self;
+        // A component may be registered by a message that this frame has overtaken.
+        let mut entries = match state::entries(&header, reader, shapes) {
+            Err(DecodeError::UnknownComponent(_)) => return Ok(Applied::Waiting(0)),
+            entries => entries?,
+        };
+        let (mut at, mut is_lost) = (0, false);
+        while let Some((entry, head, blob)) = entries.next_entry()? {
+            let standing = if at < done { Standing::Skip } else { pages.standing(&entry, &head, header.tick) };
+            let slots = match standing {
+                // What has lost something need not wait: its tick is never whole.
+                Standing::Wait => return Ok(if is_lost { Applied::Lost } else { Applied::Waiting(at) }),
+                Standing::Skip => None,
+                Standing::Apply => pages.slots(entry.page),
+            };
+            let base = (!head.whole).then_some(entry.base);
+            let oldest = Tick(entry.base.before.0.min(header.tick.0.saturating_sub(*keep_ticks)));
+            let from = Tick(header.tick.0.saturating_sub(head.moved_for.into()));
+            let when = When { tick: header.tick, from, base, oldest };
+            let read = blob.rows(|row| {
+                let Some(slots) = slots else { return Ok(()) };
+                // Who left, or lost the component, by structure that came first: read past it.
+                let Some((column, at)) = table.state_mut(slots[usize::from(row.slot)], row.component) else {
+                    return Ok(());
+                };
+                if header.tick < column.structure_tick(at) {
+                    return Ok(());
+                }
+                stats.updates += 1;
+                is_lost |= column.put(at, when, |base, before, out| row.value(base, before, out)).is_none();
+                if let Some(changes) = changes
+                    && let Some(entity) = table.at_slot(slots[usize::from(row.slot)])
+                {
+                    changes.push(MirrorChange::State(entity.id(), row.component));
+                }
+                Ok(())
+            });
+            match read {
+                Err(DecodeError::UnknownComponent(_)) if !is_lost => return Ok(Applied::Waiting(at)),
+                read => read?,
+            }
+            if let Some(hash) = head.hash.filter(|_| slots.is_some()) {
+                pending.note_hash(header.tick, entry.page, hash);
+            }
+            at += 1;
+        }
+        Ok(if is_lost { Applied::Lost } else { Applied::All })
     }
 
-    /// Has the whole snapshot come?
+    /// Which ticks are known whole: what a client acknowledges.
+    #[must_use]
+    pub fn acks(&self) -> Acks {
+        self.acks
+    }
+
+    /// The newest tick known whole; 0 before the snapshot.
+    #[must_use]
+    pub fn acked(&self) -> Tick {
+        self.acks.newest()
+    }
+
+    /// Has all come that it is to see at first?
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
@@ -275,12 +263,6 @@ impl Mirror {
     #[must_use]
     pub fn structure_version(&self) -> u64 {
         self.structure_version
-    }
-
-    /// The newest structure batch applied.
-    #[must_use]
-    pub fn structure_seq(&self) -> u64 {
-        self.structure_seq
     }
 
     /// Counters.
@@ -324,35 +306,12 @@ impl Mirror {
         self.changes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The check sum of everything as it was at `tick`, which must be the newest complete one for a meaningful answer.
+    /// The check sum of everything as it was at `tick`, which must be whole for a meaningful answer; 0 where that is
+    /// forgotten.
     #[must_use]
     pub fn hash_at(&self, tick: Tick) -> u64 {
-        self.table.sum_at(tick)
-    }
-
-    fn apply(&mut self, op: StructureOp, tick: Tick) -> Result<MirrorChange, DecodeError> {
-        let Mirror { table, shapes, .. } = self;
-        Ok(match op {
-            StructureOp::Spawn { entity, components } => {
-                table.spawn(entity)?;
-                for (component, row) in &components {
-                    table.set(entity, *component, row, tick, shapes)?;
-                }
-                MirrorChange::Spawned(entity)
-            }
-            StructureOp::Despawn { entity } => {
-                table.despawn(entity)?;
-                MirrorChange::Despawned(entity)
-            }
-            StructureOp::Set { entity, component, row } => {
-                table.set(entity, component, &row, tick, shapes)?;
-                MirrorChange::Set(entity, component)
-            }
-            StructureOp::Remove { entity, component } => {
-                table.remove(entity, component)?;
-                MirrorChange::Removed(entity, component)
-            }
-        })
+        let add = |sum: u64, entity: Entity<'_>| Some(sum.wrapping_add(self.table.sum_at(entity.slot(), tick)?));
+        self.entities().try_fold(0, add).unwrap_or(0)
     }
 
     fn note(&mut self, change: MirrorChange) {

@@ -1,7 +1,7 @@
 //! Rows of one component as differences from what was expected.
 //!
 //! A section first says how large the differences are: for each lane how many low bits are noise, for each group of
-//! lanes how wide the rest spreads. Then come runs of rows of entities that follow each other, each row a code for
+//! lanes how wide the rest spreads. Then come runs of rows whose numbers follow each other, each row a code for
 //! every three lanes (`triple`) and their noise. Groups that are nearly always as expected are left out of the rows
 //! where they are.
 
@@ -15,15 +15,15 @@ use crate::{
     bits::BitWriter,
     predict,
     shapes::{Motion, Shape},
-    wire,
 };
-use codes::{GAP_BITS, GroupCode, TURNED, always, noise_of, write_codes, write_group, write_index, write_mask};
+pub(crate) use codes::Codes;
+use codes::{GroupCode, TURNED, noise_of, write_group, write_index, write_mask};
 pub(crate) use read::{Differences, read};
 
-/// A row's entity, and which of its groups are coded.
+/// A row's number, and which of its groups are coded.
 #[derive(Clone, Copy, Debug)]
 struct Head {
-    entity: u32,
+    id: u32,
     mask: u32,
 }
 
@@ -55,9 +55,9 @@ impl Section {
         self.sizes = [[0; 33]; LANES_MAX];
     }
 
-    /// Adds a row: `lanes` where `expect` makes what was expected. Both fill the shape.
+    /// Adds a row: `lanes` where `expect` makes what was expected. Both fill the shape. Numbers ascend.
     #[inline]
-    pub(crate) fn push(&mut self, shape: &Shape, entity: u32, lanes: &[i32], expect: impl FnOnce(&mut [i32])) {
+    pub(crate) fn push(&mut self, shape: &Shape, id: u32, lanes: &[i32], expect: impl FnOnce(&mut [i32])) {
         let start = self.differences.len();
         self.differences.resize(start + shape.lanes, 0);
         let row = &mut self.differences[start..];
@@ -86,14 +86,19 @@ impl Section {
                 }
             }
         }
-        self.heads.push(Head { entity, mask });
+        self.heads.push(Head { id, mask });
     }
 
-    /// How each group is best coded.
-    fn codes(&self, shape: &Shape) -> [GroupCode; LANES_MAX] {
+    /// Rows gathered.
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// How its rows are best coded.
+    pub(crate) fn codes(&self, shape: &Shape) -> Codes {
         let rows = self.heads.len();
-        let mut codes = [GroupCode::default(); LANES_MAX];
-        for (number, (code, group)) in codes.iter_mut().zip(shape.groups()).enumerate() {
+        let mut codes = Codes { gap: self.usual_gap(), ..Codes::default() };
+        for (number, (code, group)) in codes.groups.iter_mut().zip(shape.groups()).enumerate() {
             let in_rows = |bit: u32| self.heads.iter().filter(|head| head.mask >> bit & 1 == 1).count();
             let coded = in_rows(number as u32);
             let turned = in_rows(TURNED + number as u32);
@@ -114,80 +119,29 @@ impl Section {
         codes
     }
 
-    /// Writes the rows, and `cut`s before one that would lie beyond `room` bits: what it leaves is filled from the
-    /// section's beginning on.
+    /// Writes rows from `first` on while `writer` stays below `room` bits, and the end of the section; how many.
     pub(crate) fn write(
         &self,
         shape: &Shape,
-        component: u16,
-        writer: &mut BitWriter,
-        room: usize,
-        rows_max: usize,
-        mut cut: impl FnMut(&mut BitWriter),
-    ) {
-        let codes = self.codes(shape);
-        let always = always(&codes);
-        let gap = self.usual_gap();
-        let (mut next, mut fresh) = (0, writer.is_empty());
-        while next < self.heads.len() {
-            let begin = writer.mark();
-            writer.put(1, 1);
-            writer.put(u32::from(component), 16);
-            write_codes(writer, shape, &codes);
-            writer.put(gap, GAP_BITS);
-            let written = self.write_runs(shape, &codes, always, gap, writer, room, next, rows_max);
-            if written == 0 {
-                // Not one fits behind what is there; one alone always fits.
-                writer.back_to(begin);
-                debug_assert!(!fresh, "a row is larger than a fragment");
-                if fresh {
-                    return;
-                }
-            }
-            next += written;
-            if next < self.heads.len() {
-                cut(writer);
-                fresh = true;
-            }
-        }
-    }
-
-    /// Writes the rows without a cut, behind whatever says which component they are of.
-    pub(crate) fn write_whole(&self, shape: &Shape, writer: &mut BitWriter) {
-        let codes = self.codes(shape);
-        let gap = self.usual_gap();
-        write_codes(writer, shape, &codes);
-        writer.put(gap, GAP_BITS);
-        self.write_runs(shape, &codes, always(&codes), gap, writer, usize::MAX, 0, usize::MAX);
-    }
-
-    /// Writes runs from row `first` on while there is room, and the end of the section; how many rows there were.
-    #[expect(clippy::too_many_arguments, reason = "one step of `write`")]
-    fn write_runs(
-        &self,
-        shape: &Shape,
-        codes: &[GroupCode],
-        always: u32,
-        gap: u32,
+        codes: &Codes,
         writer: &mut BitWriter,
         room: usize,
         first: usize,
-        rows_max: usize,
     ) -> usize {
-        let (mut entity, mut mask) = (0u32, always);
+        let always = codes.always();
+        let (mut id, mut mask) = (u32::MAX, always);
         let mut row = first;
-        let last = self.heads.len().min(first.saturating_add(rows_max));
-        while row < last {
+        while row < self.heads.len() {
             let head = self.heads[row];
             let begin = writer.mark();
-            let mut length = self.run_length(row, last, always);
+            let mut length = self.run_length(row, always);
             loop {
                 writer.put(1, 1);
-                writer.put_number(wire::unsigned(head.entity.wrapping_sub(entity).wrapping_sub(1) as i32), gap);
-                write_mask(writer, shape, codes, mask, head.mask | always);
+                writer.put_number(head.id.wrapping_sub(id).wrapping_sub(1), codes.gap);
+                write_mask(writer, shape, &codes.groups, mask, head.mask | always);
                 writer.put_number(length as u32 - 1, 0);
                 let fitting = (0..length).take_while(|i| {
-                    self.write_row(shape, codes, head.mask | always, row + i, writer);
+                    self.write_row(shape, &codes.groups, head.mask | always, row + i, writer);
                     writer.len() < room
                 });
                 let fitting = fitting.count();
@@ -202,20 +156,20 @@ impl Section {
                 length = fitting;
             }
             mask = head.mask | always;
-            entity = head.entity.wrapping_add(length as u32 - 1);
+            id = head.id.wrapping_add(length as u32 - 1);
             row += length;
         }
         writer.put(0, 1);
         row - first
     }
 
-    /// Rows from `row` on of entities that follow each other, with the same mask.
-    fn run_length(&self, row: usize, last: usize, always: u32) -> usize {
+    /// Rows from `row` on whose numbers follow each other, with the same mask.
+    fn run_length(&self, row: usize, always: u32) -> usize {
         let head = self.heads[row];
         let follows = |(i, next): &(usize, &Head)| {
-            next.entity == head.entity.wrapping_add(*i as u32) && next.mask | always == head.mask | always
+            next.id == head.id.wrapping_add(*i as u32) && next.mask | always == head.mask | always
         };
-        self.heads[row..last].iter().enumerate().take_while(follows).count()
+        self.heads[row..].iter().enumerate().take_while(follows).count()
     }
 
     #[inline]
@@ -236,10 +190,9 @@ impl Section {
 
     /// How many bits the way to the next run mostly takes.
     fn usual_gap(&self) -> u32 {
-        let gaps = self.heads.windows(2).map(|pair| pair[1].entity.wrapping_sub(pair[0].entity).wrapping_sub(1) as i32);
-        let (count, sum) = gaps
-            .filter(|gap| *gap != 0)
-            .fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(wire::unsigned(gap))));
+        let gaps = self.heads.windows(2).filter_map(|pair| pair[1].id.checked_sub(pair[0].id + 1));
+        let (count, sum) =
+            gaps.filter(|gap| *gap != 0).fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(gap)));
         sum.checked_div(count).map_or(1, |mean| mean.max(2).ilog2().min(24))
     }
 }

@@ -1,10 +1,11 @@
-//! The join snapshot: the world as spawns, by component and not by entity, in chunks.
+//! Pages as they are opened: what a client sees all at once, by component and not by entity, in chunks.
 //!
-//! What one component says of many entities is alike, so its rows lie together. State is coded as differences from what
-//! is usual in each lane ([`crate::residual`]): of what is spread out there are as many bits as the spread has. What
-//! travels reliably (looks, names) is mostly the same for many, and is compressed.
+//! A client that joins is sent what it is to see so, and later whatever comes into its view. What one component says of
+//! many entities is alike, so its rows lie together. State is coded as differences from what is usual in each lane
+//! ([`crate::residual`]): of what is spread out there are as many bits as the spread has. What travels reliably (looks,
+//! names) is mostly the same for many, and is compressed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Delivery, Row, limits::LANES_MAX};
@@ -13,9 +14,8 @@ use crate::{
     FrameKind,
     bits::{BitReader, BitWriter},
     limits,
-    residual::{self, Section},
+    residual::{self, Codes, Section},
     shapes::{Motion, Shape, Shapes, read_row, write_row},
-    structure::StructureOp,
     wire::{self, DecodeError, Reader},
 };
 
@@ -25,33 +25,76 @@ const ENTITIES_MAX: usize = 4096;
 const LANES_IN_CHUNK_MAX: usize = 64 * 1024;
 /// Rows of which the middle one tells what is usual.
 const SAMPLES: usize = 63;
-/// Bits that an entity's id mostly takes beyond those of the one before it.
-const GAP_BITS: u32 = 0;
-/// Bits of how many follow it.
-const RUN_BITS: u32 = 2;
+/// Bits of how many bits the way from one id to the next mostly takes.
+const JUMP_BITS: u32 = 5;
+/// Bits that the way from one slot to the next mostly takes.
+const SLOT_BITS: u32 = 0;
+/// Bits of how many follow.
+const RUN_BITS: u32 = 0;
 
-/// A decoded piece of a join snapshot.
+/// A decoded chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotChunk {
-    /// The tick the snapshot shows.
+    /// The tick it shows.
     pub tick: Tick,
-    /// The last structure batch that the snapshot contains.
-    pub seq: u64,
-    /// From 0.
-    pub index: u32,
-    /// Is it the last?
-    pub last: bool,
-    /// Spawns, by ascending entity.
-    pub ops: Vec<StructureOp>,
+    /// Where it stands among the others.
+    pub place: ChunkPlace,
+    /// The pages that it opens, or goes on with.
+    pub pages: Vec<OpenPage>,
+    /// Their entities, page by page, by ascending slot.
+    pub spawns: Vec<Spawned>,
 }
 
-type Spawned = (NetId, Vec<(ComponentId, Row)>);
+/// Where a chunk stands among those of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// Is it the last on a stream of its own? What follows comes with structure.
+    pub ends_stream: bool,
+    /// Does it complete what a client that joins is to see?
+    pub completes_view: bool,
+    /// Does it come with structure, in order, and not on a stream of its own?
+    pub with_structure: bool,
+}
 
-/// A world to be shown: what [`encode`] takes.
+impl ChunkPlace {
+    const fn byte(self) -> u8 {
+        self.ends_stream as u8 | (self.completes_view as u8) << 1 | (self.with_structure as u8) << 2
+    }
+
+    const fn of(byte: u8) -> Self {
+        ChunkPlace { ends_stream: byte & 1 != 0, completes_view: byte & 2 != 0, with_structure: byte & 4 != 0 }
+    }
+}
+
+/// A page that a client is to see from a tick on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenPage {
+    /// Its number at this client.
+    pub page: u16,
+    /// Blocks of structure that it has had.
+    pub version: u64,
+    /// Entities of this chunk that stand in it.
+    pub entities: u32,
+}
+
+/// An entity with all its replicated components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spawned {
+    /// Its slot in its page.
+    pub slot: u8,
+    /// Its id.
+    pub entity: NetId,
+    /// By ascending id.
+    pub components: Vec<(ComponentId, Row)>,
+}
+
+/// What [`encode`] takes: entities, page by page.
 #[derive(Debug, Default)]
 pub struct Shown<'a> {
-    /// Ascending.
-    entities: Vec<NetId>,
+    /// Entities up to the end of each page.
+    ends: Vec<u32>,
+    /// Slots ascend within a page.
+    entities: Vec<(u8, NetId)>,
     columns: BTreeMap<ComponentId, Vec<ShownRow<'a>>>,
 }
 
@@ -63,24 +106,27 @@ struct ShownRow<'a> {
     bytes: &'a [u8],
 }
 
+/// Chunk bodies, the same for everyone who is shown the same pages.
+#[derive(Clone, Debug)]
+pub struct ChunkBody {
+    /// Its pages by their place among those shown, with how many of its entities stand in each.
+    pub pages: Vec<(usize, u32)>,
+    /// All but the head.
+    pub bytes: Vec<u8>,
+}
+
 impl<'a> Shown<'a> {
-    /// Of spawns that ascend by entity; other ops are left out.
-    pub fn of_spawns(spawns: &'a [StructureOp]) -> Self {
-        let mut shown = Shown::default();
-        for op in spawns {
-            if let StructureOp::Spawn { entity, components } = op {
-                shown.entity(*entity);
-                for (component, row) in components {
-                    shown.component(*component, &row.lanes, &row.bytes);
-                }
-            }
-        }
-        shown
+    /// Begins a page, however empty.
+    pub fn page(&mut self) {
+        self.ends.push(self.entities.len() as u32);
     }
 
-    /// Adds an entity; they ascend.
-    pub fn entity(&mut self, entity: NetId) {
-        self.entities.push(entity);
+    /// Adds an entity to the page last begun; slots ascend.
+    pub fn entity(&mut self, slot: u8, entity: NetId) {
+        self.entities.push((slot, entity));
+        if let Some(end) = self.ends.last_mut() {
+            *end += 1;
+        }
     }
 
     /// Adds a component of the entity last added.
@@ -90,8 +136,14 @@ impl<'a> Shown<'a> {
         self.columns.entry(component).or_default().push(ShownRow { at, lanes, bytes });
     }
 
+    /// Adds all of a list.
+    pub fn spawned(&mut self, spawned: &'a Spawned) {
+        self.entity(spawned.slot, spawned.entity);
+        spawned.components.iter().for_each(|(component, row)| self.component(*component, &row.lanes, &row.bytes));
+    }
+
     /// Where chunks end: by entities, lanes and bytes.
-    fn ends(&self) -> Vec<usize> {
+    fn chunk_ends(&self) -> Vec<usize> {
         let mut sizes = vec![(0u32, 0u32); self.entities.len()];
         for row in self.columns.values().flatten() {
             if let Some((lanes, bytes)) = sizes.get_mut(row.at as usize) {
@@ -114,37 +166,56 @@ impl<'a> Shown<'a> {
         ends.push(self.entities.len());
         ends
     }
+
+    /// The pages that have entities in a range, with how many; the last range has the empty ones too.
+    fn pages_in(&self, range: &Range<usize>) -> Vec<(usize, u32)> {
+        let mut pages = Vec::new();
+        let mut start = 0;
+        for (page, end) in self.ends.iter().map(|end| *end as usize).enumerate() {
+            let count = end.min(range.end).saturating_sub(start.max(range.start));
+            if count > 0 || (start == end && range.end == self.entities.len()) {
+                pages.push((page, count as u32));
+            }
+            start = end;
+        }
+        pages
+    }
 }
 
-/// Encodes the world at `tick` as chunks of spawns; at least one chunk, however empty the world.
+/// Encodes what is shown; at least one chunk, however little.
 ///
 /// # Errors
 /// `UnknownComponent`.
-pub fn encode(shapes: &Shapes, tick: Tick, seq: u64, shown: &Shown<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let ends = shown.ends();
-    let last = ends.len() - 1;
+pub fn encode(shapes: &Shapes, shown: &Shown<'_>) -> Result<Vec<ChunkBody>, DecodeError> {
     let mut start = 0;
-    let encode = |(index, end): (usize, usize)| {
-        let mut out = vec![FrameKind::SnapshotChunk as u8];
-        wire::varint(&mut out, tick.0);
-        wire::varint(&mut out, seq);
-        wire::varint(&mut out, index as u64);
-        out.push(u8::from(index == last));
-        write_chunk(&mut out, shapes, shown, start..end)?;
+    let body = |end: usize| {
+        let range = start..end;
         start = end;
-        Ok(out)
+        Ok(ChunkBody { pages: shown.pages_in(&range), bytes: write_chunk(shapes, shown, range)? })
     };
-    ends.into_iter().enumerate().map(encode).collect()
+    shown.chunk_ends().into_iter().map(body).collect()
 }
 
-fn write_chunk(
-    out: &mut Vec<u8>,
-    shapes: &Shapes,
-    shown: &Shown<'_>,
-    range: std::ops::Range<usize>,
-) -> Result<(), DecodeError> {
+/// A body as one client's frame.
+#[must_use]
+pub fn frame(tick: Tick, place: ChunkPlace, pages: &[OpenPage], body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + 8 * pages.len() + body.len());
+    out.push(FrameKind::SnapshotChunk as u8);
+    wire::varint(&mut out, tick.0);
+    out.push(place.byte());
+    wire::varint(&mut out, pages.len() as u64);
+    for open in pages {
+        wire::varint(&mut out, open.page.into());
+        wire::varint(&mut out, open.version);
+        wire::varint(&mut out, open.entities.into());
+    }
+    out.extend_from_slice(body);
+    out
+}
+
+fn write_chunk(shapes: &Shapes, shown: &Shown<'_>, range: Range<usize>) -> Result<Vec<u8>, DecodeError> {
+    let mut out = Vec::new();
     let mut bits = BitWriter::default();
-    wire::varint(out, range.len() as u64);
     write_entities(&mut bits, &shown.entities[range.clone()]);
     let mut section = Section::default();
     let mut reliable = Vec::new();
@@ -172,24 +243,39 @@ fn write_chunk(
     }
     bits.put(0, 1);
     let bits = bits.take();
-    wire::varint(out, bits.len() as u64);
+    wire::varint(&mut out, bits.len() as u64);
     out.extend_from_slice(&bits);
-    wire::varint(out, reliable.len() as u64);
+    wire::varint(&mut out, reliable.len() as u64);
     out.extend_from_slice(&lz4_flex::block::compress(&reliable));
-    Ok(())
+    Ok(out)
 }
 
-/// Runs of ids that follow each other.
-fn write_entities(bits: &mut BitWriter, mut entities: &[NetId]) {
-    let mut before = 0u32;
-    while let Some(first) = entities.first() {
-        let follows = |(i, id): &(usize, &NetId)| id.0 == first.0.wrapping_add(*i as u32);
+/// Runs of slots and ids that both go up by one.
+fn write_entities(bits: &mut BitWriter, mut entities: &[(u8, NetId)]) {
+    let far = usual_jump(entities);
+    bits.put(far, JUMP_BITS);
+    let (mut slot, mut id) = (0u8, 0u32);
+    while let Some((first_slot, first_id)) = entities.first() {
+        let follows = |(i, (slot, id)): &(usize, &(u8, NetId))| {
+            usize::from(*slot) == usize::from(*first_slot) + i && id.0 == first_id.0.wrapping_add(*i as u32)
+        };
         let length = entities.iter().enumerate().take_while(follows).count();
-        bits.put_number(first.0.wrapping_sub(before).wrapping_sub(1), GAP_BITS);
+        bits.put_number(u32::from(first_slot.wrapping_sub(slot)), SLOT_BITS);
+        bits.put_number(wire::unsigned(first_id.0.wrapping_sub(id) as i32), far);
         bits.put_number(length as u32 - 1, RUN_BITS);
-        before = first.0.wrapping_add(length as u32 - 1);
+        slot = first_slot.wrapping_add(length as u8);
+        id = first_id.0.wrapping_add(length as u32);
         entities = &entities[length..];
     }
+}
+
+/// How many bits the way from one id to the next mostly takes.
+fn usual_jump(entities: &[(u8, NetId)]) -> u32 {
+    let jumps = entities.windows(2).map(|pair| pair[1].1.0.wrapping_sub(pair[0].1.0).wrapping_sub(1) as i32);
+    let (count, sum) = jumps
+        .filter(|jump| *jump != 0)
+        .fold((0u64, 0u64), |(count, sum), jump| (count + 1, sum + u64::from(wire::unsigned(jump))));
+    sum.checked_div(count).map_or(0, |mean| mean.max(1).ilog2().min(24))
 }
 
 fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[ShownRow<'_>], first: usize, section: &mut Section) {
@@ -200,10 +286,11 @@ fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[ShownRow<'_>], first
     }
     section.clear();
     for row in rows {
-        let number = row.at - first as u32 + 1;
-        section.push(shape, number, row.lanes, |expected| expected.copy_from_slice(usual));
+        section.push(shape, row.at - first as u32, row.lanes, |expected| expected.copy_from_slice(usual));
     }
-    section.write_whole(shape, bits);
+    let codes = section.codes(shape);
+    codes.write(bits, shape);
+    section.write(shape, &codes, bits, usize::MAX, 0);
 }
 
 /// The middle value of each lane among some rows; of a rotation's index there is none.
@@ -223,6 +310,16 @@ fn usual(shape: &Shape, rows: &[ShownRow<'_>]) -> [i32; LANES_MAX] {
     usual
 }
 
+/// Where a chunk stands, without decoding it.
+///
+/// # Errors
+/// Where the head is malformed.
+pub fn place(frame: &[u8]) -> Result<ChunkPlace, DecodeError> {
+    let mut reader = Reader::frame(frame, FrameKind::SnapshotChunk)?;
+    reader.varint()?;
+    Ok(ChunkPlace::of(reader.u8()?))
+}
+
 /// Decodes one chunk.
 ///
 /// # Errors
@@ -230,46 +327,49 @@ fn usual(shape: &Shape, rows: &[ShownRow<'_>]) -> [i32; LANES_MAX] {
 pub fn decode(shapes: &Shapes, frame: &[u8]) -> Result<SnapshotChunk, DecodeError> {
     let mut reader = Reader::frame(frame, FrameKind::SnapshotChunk)?;
     let tick = Tick(reader.varint()?);
-    let seq = reader.varint()?;
-    let index = reader.varint_u32()?;
-    let last = reader.u8()? != 0;
-    let ops = read_chunk(&mut reader, shapes)?;
-    Ok(SnapshotChunk { tick, seq, index, last, ops })
-}
-
-fn read_chunk(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Vec<StructureOp>, DecodeError> {
-    let count = reader.varint()? as usize;
-    if count > ENTITIES_MAX {
-        return Err(DecodeError::Limit("entities of a snapshot chunk"));
+    let place = ChunkPlace::of(reader.u8()?);
+    let (mut pages, mut count) = (Vec::new(), 0usize);
+    for _ in 0..reader.varint()? {
+        let page = u16::try_from(reader.varint()?).map_err(|_| DecodeError::Limit("page number"))?;
+        let open = OpenPage { page, version: reader.varint()?, entities: reader.varint_u32()? };
+        count += open.entities as usize;
+        if count > ENTITIES_MAX || open.entities as usize > limits::PAGE_SLOTS {
+            return Err(DecodeError::Limit("entities of a snapshot chunk"));
+        }
+        pages.push(open);
     }
     let length = reader.varint()? as usize;
     let mut bits = BitReader::new(reader.bytes(length)?);
+    let mut spawns = read_entities(&mut bits, count)?;
+    read_state(&mut bits, shapes, &mut spawns)?;
+    read_reliable(&mut reader, shapes, &mut spawns)?;
+    for spawned in &mut spawns {
+        spawned.components.sort_unstable_by_key(|(component, _)| *component);
+        if spawned.components.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(DecodeError::Inconsistent("a component twice"));
+        }
+    }
+    Ok(SnapshotChunk { tick, place, pages, spawns })
+}
+
+fn read_entities(bits: &mut BitReader<'_>, count: usize) -> Result<Vec<Spawned>, DecodeError> {
+    let far = bits.take(JUMP_BITS).min(24);
     let mut spawns: Vec<Spawned> = Vec::with_capacity(count);
-    let mut entity = 0u32;
+    let (mut slot, mut id) = (0u8, 0u32);
     while spawns.len() < count {
-        let gap = bits.take_number(GAP_BITS);
-        let length = bits.take_number(RUN_BITS).saturating_add(1);
-        if length as usize > count - spawns.len() {
+        slot = slot.wrapping_add(bits.take_number(SLOT_BITS) as u8);
+        id = id.wrapping_add(wire::signed(bits.take_number(far)) as u32);
+        let length = bits.take_number(RUN_BITS).saturating_add(1) as usize;
+        if length > count - spawns.len() {
             return Err(DecodeError::Limit("entities of a snapshot chunk"));
         }
-        entity = entity.checked_add(gap).ok_or(DecodeError::Limit("entity id"))?;
         for _ in 0..length {
-            entity = entity.checked_add(1).ok_or(DecodeError::Limit("entity id"))?;
-            spawns.push((NetId(entity), Vec::new()));
+            spawns.push(Spawned { slot, entity: NetId(id), components: Vec::new() });
+            (slot, id) = (slot.wrapping_add(1), id.wrapping_add(1));
         }
     }
     bits.check()?;
-    read_state(&mut bits, shapes, &mut spawns)?;
-    read_reliable(reader, shapes, &mut spawns)?;
-    let spawn = |(entity, mut components): Spawned| {
-        components.sort_unstable_by_key(|(component, _)| *component);
-        let twice = components.windows(2).any(|pair| pair[0].0 == pair[1].0);
-        if twice {
-            return Err(DecodeError::Inconsistent("a component twice"));
-        }
-        Ok(StructureOp::Spawn { entity, components })
-    };
-    spawns.into_iter().map(spawn).collect()
+    Ok(spawns)
 }
 
 fn read_state(bits: &mut BitReader<'_>, shapes: &Shapes, spawns: &mut [Spawned]) -> Result<(), DecodeError> {
@@ -281,12 +381,13 @@ fn read_state(bits: &mut BitReader<'_>, shapes: &Shapes, spawns: &mut [Spawned])
         let mut usual = [0; LANES_MAX];
         usual[..shape.lanes].fill_with(|| bits.take(32) as i32);
         let rows_max = spawns.len();
-        residual::read(bits, shape, rows_max, |number, differences| {
+        let codes = Codes::read(bits, shape);
+        residual::read(bits, shape, &codes, rows_max, |number, differences| {
             lanes += shape.lanes;
             if lanes > LANES_IN_CHUNK_MAX {
                 return Err(DecodeError::Limit("lanes of a snapshot chunk"));
             }
-            let (_, components) = spawned(spawns, (number as usize).wrapping_sub(1))?;
+            let components = &mut spawned(spawns, number as usize)?.components;
             let mut row = Row { lanes: usual[..shape.lanes].into(), bytes: Vec::new() };
             differences.add_to(shape, &mut row.lanes);
             components.push((component, row));
@@ -310,7 +411,7 @@ fn read_reliable(reader: &mut Reader<'_>, shapes: &Shapes, spawns: &mut [Spawned
         for _ in 0..reader.varint()? {
             let at = next.saturating_add(reader.varint()? as usize);
             let row = read_row(&mut reader, shape)?;
-            spawned(spawns, at)?.1.push((component, row));
+            spawned(spawns, at)?.components.push((component, row));
             next = at + 1;
         }
     }

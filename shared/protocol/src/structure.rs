@@ -1,7 +1,8 @@
 //! Structure: which entities and components there are, and the values of those that travel reliably.
 //!
-//! One batch a tick at most carries the changes in order; a join snapshot ([`crate::snapshot`]) is spawns as well.
-//! Batches are numbered, so that state can say which batch it stands on.
+//! What a client sees is pages ([`crate::snapshot`] opens them), each a list of slots that entities stand in. A frame
+//! carries one tick's changes of the pages that a client has open, in blocks; a page's block is the same for everyone.
+//! The page counts them, so that state can say which of them it stands on.
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Row};
@@ -12,25 +13,37 @@ use crate::{
     wire::{self, DecodeError, Reader},
 };
 
-/// One change of structure.
+/// One change of a page's structure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StructureOp {
-    /// An entity appears with these components.
+    /// An entity stands in a slot with these components: a new one, or one that comes from a page that the client does
+    /// not have open.
     Spawn {
+        /// Free until now.
+        slot: u8,
         /// Its id.
         entity: NetId,
         /// Its replicated components, by ascending id.
         components: Vec<(ComponentId, Row)>,
     },
-    /// An entity is gone.
-    Despawn {
+    /// An entity comes over from another open page, where it leaves with the same tick.
+    Arrive {
+        /// Free until now.
+        slot: u8,
         /// Its id.
         entity: NetId,
+        /// All its state components: the others stay as they are.
+        components: Vec<(ComponentId, Row)>,
+    },
+    /// A slot becomes free. Its entity is gone, unless the same tick shows it in another.
+    Leave {
+        /// The slot.
+        slot: u8,
     },
     /// A component appears, or one that travels reliably changes.
     Set {
-        /// The entity.
-        entity: NetId,
+        /// The entity's slot.
+        slot: u8,
         /// The component.
         component: ComponentId,
         /// Its whole value.
@@ -38,90 +51,141 @@ pub enum StructureOp {
     },
     /// A component is gone.
     Remove {
-        /// The entity.
-        entity: NetId,
+        /// The entity's slot.
+        slot: u8,
         /// The component.
         component: ComponentId,
     },
 }
 
-const SPAWN: u8 = 0;
-const DESPAWN: u8 = 1;
-const SET: u8 = 2;
-const REMOVE: u8 = 3;
+/// What happens to one page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Its structure changes.
+    Changed {
+        /// The page's number at this client.
+        page: u16,
+        /// Counts up by one with each of a page's blocks.
+        version: u64,
+        /// In the order to apply.
+        ops: Vec<StructureOp>,
+    },
+    /// The client sees it no more: all entities that stand in it are gone.
+    Closed {
+        /// The page's number at this client; free from now on.
+        page: u16,
+    },
+}
 
-/// A decoded batch.
+/// A decoded frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StructureBatch {
     /// The tick after which the world looks so.
     pub tick: Tick,
-    /// 1 for the session's first batch, counting up by one.
-    pub seq: u64,
-    /// In the order to apply.
-    pub ops: Vec<StructureOp>,
+    /// At most one for each page.
+    pub blocks: Vec<Block>,
 }
 
-/// Encodes one batch.
-///
-/// # Errors
-/// `UnknownComponent` where an op names a component that `shapes` lacks.
-pub fn encode_batch(shapes: &Shapes, tick: Tick, seq: u64, ops: &[StructureOp]) -> Result<Vec<u8>, DecodeError> {
+const SPAWN: u8 = 0;
+const LEAVE: u8 = 1;
+const SET: u8 = 2;
+const REMOVE: u8 = 3;
+const ARRIVE: u8 = 4;
+
+/// Begins a frame: blocks follow.
+#[must_use]
+pub fn begin_frame(tick: Tick) -> Vec<u8> {
     let mut out = vec![FrameKind::Structure as u8];
     wire::varint(&mut out, tick.0);
-    wire::varint(&mut out, seq);
-    wire::varint(&mut out, ops.len() as u64);
-    for op in ops {
-        write_op(&mut out, shapes, op)?;
-    }
-    Ok(out)
+    out
 }
 
-/// Decodes one batch.
+/// Begins the block of a page that changed: as many ops follow as it says, at least one.
+pub fn begin_block(out: &mut Vec<u8>, page: u16, op_count: usize, version: u64) {
+    wire::varint(out, page.into());
+    wire::varint(out, op_count as u64);
+    wire::varint(out, version);
+}
+
+/// The block of a page that is closed.
+pub fn close_block(out: &mut Vec<u8>, page: u16) {
+    wire::varint(out, page.into());
+    out.push(0);
+}
+
+/// Appends one op.
 ///
 /// # Errors
-/// Any [`DecodeError`]; nothing is half-decoded.
-pub fn decode_batch(shapes: &Shapes, frame: &[u8]) -> Result<StructureBatch, DecodeError> {
-    let mut reader = Reader::frame(frame, FrameKind::Structure)?;
-    let tick = Tick(reader.varint()?);
-    let seq = reader.varint()?;
-    let ops = read_ops(&mut reader, shapes)?;
-    Ok(StructureBatch { tick, seq, ops })
-}
-
-/// The number of a batch, without decoding it.
-///
-/// # Errors
-/// Where the header is malformed.
-pub fn batch_seq(frame: &[u8]) -> Result<u64, DecodeError> {
-    let mut reader = Reader::frame(frame, FrameKind::Structure)?;
-    reader.varint()?;
-    reader.varint()
-}
-
-fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<(), DecodeError> {
-    let id = |out: &mut Vec<u8>, kind: u8, entity: &NetId| {
-        out.push(kind);
-        wire::varint(out, u64::from(entity.0));
+/// `UnknownComponent` where it names a component that `shapes` lacks; `out` then ends within the op.
+pub fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<(), DecodeError> {
+    let all = |out: &mut Vec<u8>, components: &[(ComponentId, Row)]| {
+        wire::varint(out, components.len() as u64);
+        components.iter().try_for_each(|(component, row)| {
+            write_component(out, *component, row, shapes.shape(*component)?);
+            Ok(())
+        })
     };
     match op {
-        StructureOp::Spawn { entity, components } => {
-            id(out, SPAWN, entity);
-            wire::varint(out, components.len() as u64);
-            for (component, row) in components {
-                write_component(out, *component, row, shapes.shape(*component)?);
-            }
+        StructureOp::Spawn { slot, entity, components } | StructureOp::Arrive { slot, entity, components } => {
+            out.extend([if matches!(op, StructureOp::Spawn { .. }) { SPAWN } else { ARRIVE }, *slot]);
+            wire::varint(out, u64::from(entity.0));
+            return all(out, components);
         }
-        StructureOp::Despawn { entity } => id(out, DESPAWN, entity),
-        StructureOp::Set { entity, component, row } => {
-            id(out, SET, entity);
+        StructureOp::Leave { slot } => out.extend([LEAVE, *slot]),
+        StructureOp::Set { slot, component, row } => {
+            out.extend([SET, *slot]);
             write_component(out, *component, row, shapes.shape(*component)?);
         }
-        StructureOp::Remove { entity, component } => {
-            id(out, REMOVE, entity);
+        StructureOp::Remove { slot, component } => {
+            out.extend([REMOVE, *slot]);
             wire::varint(out, u64::from(component.0));
         }
     }
     Ok(())
+}
+
+/// Encodes a whole frame.
+///
+/// # Errors
+/// As [`write_op`].
+pub fn encode(shapes: &Shapes, batch: &StructureBatch) -> Result<Vec<u8>, DecodeError> {
+    let mut out = begin_frame(batch.tick);
+    for block in &batch.blocks {
+        match block {
+            Block::Closed { page } => close_block(&mut out, *page),
+            Block::Changed { page, version, ops } => {
+                begin_block(&mut out, *page, ops.len(), *version);
+                ops.iter().try_for_each(|op| write_op(&mut out, shapes, op))?;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Decodes a frame.
+///
+/// # Errors
+/// Any [`DecodeError`]; nothing is half-decoded.
+pub fn decode(shapes: &Shapes, frame: &[u8]) -> Result<StructureBatch, DecodeError> {
+    let mut reader = Reader::frame(frame, FrameKind::Structure)?;
+    let tick = Tick(reader.varint()?);
+    let mut blocks = Vec::new();
+    while !reader.is_empty() {
+        let page = u16::try_from(reader.varint()?).map_err(|_| DecodeError::Limit("page number"))?;
+        let count = reader.varint()? as usize;
+        if count == 0 {
+            blocks.push(Block::Closed { page });
+            continue;
+        }
+        let version = reader.varint()?;
+        // An op is two bytes at least: a count beyond the bytes is refused before anything is reserved for it.
+        if count > reader.rest().len() / 2 {
+            return Err(DecodeError::Limit("structure op count"));
+        }
+        let ops = (0..count).map(|_| read_op(&mut reader, shapes)).collect::<Result<_, _>>()?;
+        blocks.push(Block::Changed { page, version, ops });
+    }
+    Ok(StructureBatch { tick, blocks })
 }
 
 fn write_component(out: &mut Vec<u8>, component: ComponentId, row: &Row, shape: &Shape) {
@@ -129,24 +193,12 @@ fn write_component(out: &mut Vec<u8>, component: ComponentId, row: &Row, shape: 
     write_row(out, &row.lanes, &row.bytes, shape);
 }
 
-fn read_ops(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Vec<StructureOp>, DecodeError> {
-    let count = reader.varint()? as usize;
-    // An op is two bytes at least: a count beyond the bytes is refused before anything is reserved for it.
-    if count > reader.rest().len() / 2 {
-        return Err(DecodeError::Limit("structure op count"));
-    }
-    let mut ops = Vec::with_capacity(count);
-    for _ in 0..count {
-        ops.push(read_op(reader, shapes)?);
-    }
-    if reader.is_empty() { Ok(ops) } else { Err(DecodeError::Inconsistent("bytes after the last op")) }
-}
-
 fn read_op(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<StructureOp, DecodeError> {
     let kind = reader.u8()?;
-    let entity = NetId(reader.varint_u32()?);
+    let slot = reader.u8()?;
     Ok(match kind {
-        SPAWN => {
+        SPAWN | ARRIVE => {
+            let entity = NetId(reader.varint_u32()?);
             let count = reader.varint()? as usize;
             if count > reader.rest().len() {
                 return Err(DecodeError::Limit("component count"));
@@ -156,14 +208,18 @@ fn read_op(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<StructureOp, Deco
                 let (id, shape) = shapes.read_component_id(reader)?;
                 components.push((id, read_row(reader, shape)?));
             }
-            StructureOp::Spawn { entity, components }
+            if kind == SPAWN {
+                StructureOp::Spawn { slot, entity, components }
+            } else {
+                StructureOp::Arrive { slot, entity, components }
+            }
         }
-        DESPAWN => StructureOp::Despawn { entity },
+        LEAVE => StructureOp::Leave { slot },
         SET => {
             let (component, shape) = shapes.read_component_id(reader)?;
-            StructureOp::Set { entity, component, row: read_row(reader, shape)? }
+            StructureOp::Set { slot, component, row: read_row(reader, shape)? }
         }
-        REMOVE => StructureOp::Remove { entity, component: shapes.read_component_id(reader)?.0 },
+        REMOVE => StructureOp::Remove { slot, component: shapes.read_component_id(reader)?.0 },
         _ => return Err(DecodeError::Inconsistent("unknown structure op")),
     })
 }

@@ -1,7 +1,6 @@
-//! The world as it is shown: entities with their quantised components, on the server and in the mirror alike.
+//! The world as a mirror shows it: entities with their quantised components.
 //!
-//! Entities have slots that stay theirs; an index sorted by id finds them, for those who come in ascending order (as
-//! all codecs here do) in a step or two. State components lie in [`Column`]s, reliable ones as rows of their own.
+//! Entities have slots that stay theirs. State components lie in [`Column`]s, reliable ones as rows of their own.
 
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Delivery, Row};
@@ -14,6 +13,7 @@ pub use view::{Entity, Held, HeldValue, History};
 use crate::{
     column::{Column, RowId},
     hash,
+    index::Index,
     shapes::Shapes,
     wire::DecodeError,
 };
@@ -21,33 +21,15 @@ use crate::{
 /// "No row": no column has so many.
 const NO_ROW: u32 = u32::MAX;
 
-/// One state component's values: [`Column`] in the mirror, which decodes; the server keeps them in another form.
-pub trait StateValues {
-    /// None yet, of a component with so many lanes.
-    fn new(lanes: usize) -> Self;
-    /// Numbers of a value.
-    fn lanes(&self) -> usize;
-    /// Adds a row with the value that a spawn, an insert or a snapshot brought at `tick`.
-    fn add(&mut self, entity: NetId, tick: Tick, lanes: &[i32]) -> RowId;
-    /// Begins a row anew, as if just added.
-    fn reset(&mut self, row: RowId, tick: Tick, lanes: &[i32]);
-    /// Frees a row.
-    fn remove(&mut self, row: RowId);
-    /// The newest value.
-    fn newest(&self, row: RowId) -> &[i32];
-}
-
 /// See the module's words.
-#[derive(Clone, Debug)]
-pub struct Table<V = Column> {
-    /// By ascending id.
-    index: Vec<(NetId, u32)>,
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    index: Index,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    columns: Vec<StateColumn<V>>,
+    columns: Vec<StateColumn>,
     /// Indices into `columns` by the low component ids, which are all but a few.
     column_of: Vec<u16>,
-    structure_sum: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -65,48 +47,14 @@ enum Place {
 }
 
 #[derive(Clone, Debug)]
-struct StateColumn<V> {
+struct StateColumn {
     id: ComponentId,
-    values: V,
+    values: Column,
     /// By slot.
     rows: Vec<u32>,
 }
 
-/// A place in the index from which the next id is looked for: ids that ascend are found in a step or two.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cursor(usize);
-
-impl<V> Default for Table<V> {
-    fn default() -> Self {
-        Table {
-            index: Vec::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            columns: Vec::new(),
-            column_of: Vec::new(),
-            structure_sum: 0,
-        }
-    }
-}
-
 impl Table {
-    /// The check sum of everything as it was at `tick`.
-    #[must_use]
-    pub fn sum_at(&self, tick: Tick) -> u64 {
-        let mut sum = self.structure_sum;
-        for column in &self.columns {
-            for (id, slot) in &self.index {
-                if let Some(row) = column.row(*slot) {
-                    let value = column.values.at(row, tick).unwrap_or_else(|| column.values.latest(row));
-                    sum = sum.wrapping_add(hash::component(*id, column.id, value.lanes, &[]));
-                }
-            }
-        }
-        sum
-    }
-}
-
-impl<V: StateValues> Table<V> {
     /// How many entities there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -120,88 +68,69 @@ impl<V: StateValues> Table<V> {
     }
 
     /// All entities, by ascending id.
-    pub fn entities(&self) -> impl Iterator<Item = Entity<'_, V>> {
-        self.index.iter().map(|(_, slot)| Entity { table: self, slot: *slot })
+    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
+        self.index.iter().map(|(_, slot)| Entity { table: self, slot })
     }
 
     /// One entity.
     #[must_use]
-    pub fn get(&self, id: NetId) -> Option<Entity<'_, V>> {
-        Some(Entity { table: self, slot: self.slot_of(id)? })
+    pub fn get(&self, id: NetId) -> Option<Entity<'_>> {
+        Some(Entity { table: self, slot: self.index.get(id)? })
     }
 
     /// The entity in a slot, where one is.
     #[must_use]
-    pub fn at_slot(&self, slot: u32) -> Option<Entity<'_, V>> {
-        let held = self.slots.get(slot as usize).filter(|held| held.id != NetId::NONE)?;
-        debug_assert!(self.slot_of(held.id) == Some(slot));
+    pub fn at_slot(&self, slot: u32) -> Option<Entity<'_>> {
+        self.slots.get(slot as usize).filter(|held| held.id != NetId::NONE)?;
         Some(Entity { table: self, slot })
     }
 
-    /// The sum over presences and reliable components: [`hash`] of all but state.
-    #[must_use]
-    pub fn structure_sum(&self) -> u64 {
-        self.structure_sum
-    }
-
-    /// Adds an entity without components.
+    /// Adds an entity without components; its slot.
     ///
     /// # Errors
     /// `Inconsistent` where it is there already, or is nobody.
-    pub fn spawn(&mut self, id: NetId) -> Result<(), DecodeError> {
-        let Err(at) = self.position(id) else {
-            return Err(DecodeError::Inconsistent("spawn of an entity that is there"));
-        };
+    pub fn spawn(&mut self, id: NetId) -> Result<u32, DecodeError> {
         if id == NetId::NONE {
             return Err(DecodeError::Inconsistent("spawn of entity 0"));
         }
-        let components = SmallVec::new();
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = Slot { id, components };
-                slot
-            }
-            None => {
-                self.slots.push(Slot { id, components });
-                self.slots.len() as u32 - 1
-            }
-        };
-        self.index.insert(at, (id, slot));
-        self.structure_sum = self.structure_sum.wrapping_add(hash::presence(id));
-        Ok(())
+        let slot = self.free.last().copied().unwrap_or(self.slots.len() as u32);
+        if !self.index.insert(id, slot) {
+            return Err(DecodeError::Inconsistent("spawn of an entity that is there"));
+        }
+        let fresh = Slot { id, components: SmallVec::new() };
+        match self.free.pop() {
+            Some(slot) => self.slots[slot as usize] = fresh,
+            None => self.slots.push(fresh),
+        }
+        Ok(slot)
     }
 
-    /// Takes an entity away.
-    ///
-    /// # Errors
-    /// `UnknownEntity`.
-    pub fn despawn(&mut self, id: NetId) -> Result<(), DecodeError> {
-        let at = self.position(id).map_err(|_| DecodeError::UnknownEntity(id.0))?;
-        let (_, slot) = self.index.remove(at);
-        self.structure_sum = self.structure_sum.wrapping_sub(hash::presence(id));
-        let gone =
-            std::mem::replace(&mut self.slots[slot as usize], Slot { id: NetId::NONE, components: SmallVec::new() });
-        for (component, place) in gone.components {
-            self.release(id, slot, component, &place);
+    /// Takes the entity of a slot away; nothing happens where there is none.
+    pub fn despawn(&mut self, slot: u32) {
+        let nobody = Slot { id: NetId::NONE, components: SmallVec::new() };
+        let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.id != NetId::NONE) else { return };
+        let gone = std::mem::replace(place, nobody);
+        self.index.remove(gone.id);
+        for (_, place) in gone.components {
+            self.release(slot, &place);
         }
         self.free.push(slot);
-        Ok(())
     }
 
-    /// Sets a component as structure does: a state component begins anew with this value at `tick`.
+    /// Sets a component of the entity in `slot` as structure does: a state component has this value from `tick` on,
+    /// whatever came before. Values before `oldest` are drawn by nobody.
     ///
     /// # Errors
-    /// `UnknownEntity`, `UnknownComponent`, or `Inconsistent` for one that is never sent or does not fit its shape.
+    /// `UnknownComponent`, or `Inconsistent` for one that is never sent or does not fit its shape.
     pub fn set(
         &mut self,
-        id: NetId,
+        slot: u32,
         component: ComponentId,
-        row: &Row,
-        tick: Tick,
+        row: Row,
+        (tick, oldest): (Tick, Tick),
         shapes: &Shapes,
     ) -> Result<(), DecodeError> {
         let shape = shapes.shape(component)?;
-        let slot = self.slot_of(id).ok_or(DecodeError::UnknownEntity(id.0))?;
         match shape.delivery {
             Delivery::Hidden => return Err(DecodeError::Inconsistent("a hidden component was sent")),
             Delivery::State if row.lanes.len() != shape.lanes => {
@@ -217,27 +146,18 @@ impl<V: StateValues> Table<V> {
         match components.binary_search_by_key(&component, |(other, _)| *other) {
             Ok(at) => match &mut components[at].1 {
                 Place::State { column, row: place } => {
-                    self.columns[usize::from(*column)].values.reset(*place, tick, &row.lanes);
+                    self.columns[usize::from(*column)].values.root(*place, tick, oldest, &row.lanes);
                 }
-                Place::Reliable(old) => {
-                    let before = hash::component(id, component, &old.lanes, &old.bytes);
-                    old.as_mut().clone_from(row);
-                    let after = hash::component(id, component, &row.lanes, &row.bytes);
-                    self.structure_sum = self.structure_sum.wrapping_sub(before).wrapping_add(after);
-                }
+                Place::Reliable(old) => **old = row,
             },
             Err(at) => {
                 let place = match shape.delivery {
                     Delivery::State => {
                         let column = self.column_or_new(component, shape.lanes);
-                        let row = self.columns[usize::from(column)].add(id, slot, tick, &row.lanes);
+                        let row = self.columns[usize::from(column)].add(slot, tick, &row.lanes);
                         Place::State { column, row }
                     }
-                    _ => {
-                        let sum = hash::component(id, component, &row.lanes, &row.bytes);
-                        self.structure_sum = self.structure_sum.wrapping_add(sum);
-                        Place::Reliable(Box::new(row.clone()))
-                    }
+                    _ => Place::Reliable(Box::new(row)),
                 };
                 self.slots[slot as usize].components.insert(at, (component, place));
             }
@@ -245,80 +165,39 @@ impl<V: StateValues> Table<V> {
         Ok(())
     }
 
-    /// Takes a component away.
-    ///
-    /// # Errors
-    /// `UnknownEntity`, or `Inconsistent` where it is not there.
-    pub fn remove(&mut self, id: NetId, component: ComponentId) -> Result<(), DecodeError> {
-        let slot = self.slot_of(id).ok_or(DecodeError::UnknownEntity(id.0))?;
+    /// Takes a component away; `false` where it is not there.
+    pub fn remove(&mut self, slot: u32, component: ComponentId) -> bool {
         let components = &mut self.slots[slot as usize].components;
-        let at = components.iter().position(|(other, _)| *other == component);
-        let at = at.ok_or(DecodeError::Inconsistent("removal of a component that is not there"))?;
+        let Some(at) = components.iter().position(|(other, _)| *other == component) else { return false };
         let (_, place) = components.remove(at);
-        self.release(id, slot, component, &place);
-        Ok(())
+        self.release(slot, &place);
+        true
     }
 
-    /// All values of state components, in the order in which components came.
-    pub fn state_columns(&self) -> impl Iterator<Item = (ComponentId, &V)> {
-        self.columns.iter().map(|column| (column.id, &column.values))
-    }
-
-    /// As [`Table::state_columns`], to change.
-    pub fn state_columns_mut(&mut self) -> impl Iterator<Item = (ComponentId, &mut V)> {
-        self.columns.iter_mut().map(|column| (column.id, &mut column.values))
-    }
-
-    /// A state component's column and row, to put values in; `None` where the entity has no such component. Ids that
-    /// ascend from call to call are found quickest.
+    /// A state component's column and row, to put values in; `None` where the entity of the slot has no such component.
     #[inline]
-    pub fn state_mut(&mut self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&mut V, RowId)> {
-        let slot = self.seek(cursor, id)?;
+    pub fn state_mut(&mut self, slot: u32, component: ComponentId) -> Option<(&mut Column, RowId)> {
         let column = self.column(component)?;
         let column = &mut self.columns[usize::from(column)];
         let row = column.row(slot)?;
         Some((&mut column.values, row))
     }
 
-    /// As [`Table::state_mut`], to read.
-    #[inline]
+    /// The part of the check sum of the entity in a slot, as it was at `tick`; `None` where that is forgotten.
     #[must_use]
-    pub fn state(&self, cursor: &mut Cursor, id: NetId, component: ComponentId) -> Option<(&V, RowId)> {
-        let slot = self.seek(cursor, id)?;
-        let column = &self.columns[usize::from(self.column(component)?)];
-        Some((&column.values, column.row(slot)?))
-    }
-
-    /// Where an id is in the index, or would be. New ids are mostly the greatest.
-    fn position(&self, id: NetId) -> Result<usize, usize> {
-        match self.index.last() {
-            Some((last, _)) if *last < id => Err(self.index.len()),
-            _ => self.index.binary_search_by_key(&id, |(other, _)| *other),
+    pub fn sum_at(&self, slot: u32, tick: Tick) -> Option<u64> {
+        let Slot { id, components } = &self.slots[slot as usize];
+        let mut sum = hash::presence(*id);
+        for (component, place) in components {
+            sum = sum.wrapping_add(match place {
+                Place::State { column, row } => {
+                    let value = self.columns[usize::from(*column)].values.at(*row, tick)?;
+                    hash::component(*id, *component, value.lanes, &[])
+                }
+                Place::Reliable(row) => hash::component(*id, *component, &row.lanes, &row.bytes),
+            });
         }
-    }
-
-    fn slot_of(&self, id: NetId) -> Option<u32> {
-        self.position(id).ok().map(|at| self.index[at].1)
-    }
-
-    /// Looks from the cursor on in growing strides, then by halves.
-    #[inline]
-    fn seek(&self, cursor: &mut Cursor, id: NetId) -> Option<u32> {
-        let rest = match self.index.get(cursor.0) {
-            Some((here, slot)) if *here == id => return Some(*slot),
-            Some((here, _)) if *here < id => &self.index[cursor.0..],
-            _ => {
-                cursor.0 = 0;
-                &self.index[..]
-            }
-        };
-        let mut stride = 1;
-        while rest.get(stride).is_some_and(|(other, _)| *other < id) {
-            stride *= 2;
-        }
-        let (from, to) = (stride / 2, rest.len().min(stride + 1));
-        cursor.0 += from + rest[from..to].partition_point(|(other, _)| *other < id);
-        self.index.get(cursor.0).filter(|(other, _)| *other == id).map(|(_, slot)| *slot)
+        Some(sum)
     }
 
     #[inline]
@@ -334,7 +213,7 @@ impl<V: StateValues> Table<V> {
             return column;
         }
         let column = self.columns.len() as u16;
-        self.columns.push(StateColumn { id: component, values: V::new(lanes), rows: Vec::new() });
+        self.columns.push(StateColumn { id: component, values: Column::new(lanes), rows: Vec::new() });
         if component < ComponentId::FIRST_DYNAMIC {
             let at = usize::from(component.0);
             if self.column_of.len() <= at {
@@ -346,28 +225,21 @@ impl<V: StateValues> Table<V> {
         column
     }
 
-    fn release(&mut self, id: NetId, slot: u32, component: ComponentId, place: &Place) {
-        match place {
-            Place::State { column, row } => self.columns[usize::from(*column)].remove(slot, *row),
-            Place::Reliable(row) => {
-                let sum = hash::component(id, component, &row.lanes, &row.bytes);
-                self.structure_sum = self.structure_sum.wrapping_sub(sum);
-            }
+    fn release(&mut self, slot: u32, place: &Place) {
+        if let Place::State { column, row } = place {
+            self.columns[usize::from(*column)].remove(slot, *row);
         }
     }
 }
 
-impl<V> StateColumn<V> {
+impl StateColumn {
     #[inline]
     fn row(&self, slot: u32) -> Option<RowId> {
         self.rows.get(slot as usize).filter(|row| **row != NO_ROW).map(|row| RowId::of(*row))
     }
 
-    fn add(&mut self, id: NetId, slot: u32, tick: Tick, lanes: &[i32]) -> RowId
-    where
-        V: StateValues,
-    {
-        let row = self.values.add(id, tick, lanes);
+    fn add(&mut self, slot: u32, tick: Tick, lanes: &[i32]) -> RowId {
+        let row = self.values.add(tick, lanes);
         let at = slot as usize;
         if self.rows.len() <= at {
             self.rows.resize(at + 1, NO_ROW);
@@ -376,10 +248,7 @@ impl<V> StateColumn<V> {
         row
     }
 
-    fn remove(&mut self, slot: u32, row: RowId)
-    where
-        V: StateValues,
-    {
+    fn remove(&mut self, slot: u32, row: RowId) {
         self.rows[slot as usize] = NO_ROW;
         self.values.remove(row);
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_movement::{MoveMode, MoveRules};
 use hd1_protocol::{
-    ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, ServerMessage, decode_message,
+    Acks, ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, ServerMessage, decode_message,
     encode_message,
     message::{Hello, OpError, OpErrorCode, Participant, Welcome},
 };
@@ -149,8 +149,12 @@ fn server_messages_are_what_they_were() {
 #[test]
 fn input_frames_are_what_they_were() {
     let sample = InputSample { seq: 300, strafe: -1.0, forward: 0.5, yaw: 1.5, pitch: -0.25, buttons: 3 };
-    golden("input_frame.hex", &hex_lines(&InputFrame { acked: Tick(1812), sample: Some(sample) }.encode()));
-    golden("input_frame_ack.hex", &hex_lines(&InputFrame { acked: Tick(1812), sample: None }.encode()));
+    // All up to tick 1812, but for tick 1810.
+    let mut acked = Acks::default();
+    acked.insert_last(Tick(1809), 64);
+    acked.insert_last(Tick(1812), 2);
+    golden("input_frame.hex", &hex_lines(&InputFrame { acked, sample: Some(sample) }.encode()));
+    golden("input_frame_ack.hex", &hex_lines(&InputFrame { acked, sample: None }.encode()));
 }
 
 #[test]

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
-    limits::DATAGRAM_BYTES_MAX,
+    limits::{DATAGRAM_BYTES_MAX, FRAME_OUT_BYTES_MAX},
     shapes::Shapes,
-    snapshot::{self, Shown},
-    state::{self, Base, StateHeader, StateWriter},
-    structure::StructureOp,
+    snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
+    state::{self, Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
 };
 use hd1_schema::{ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Row, Value};
 use proptest::prelude::*;
@@ -87,62 +86,116 @@ proptest! {
 
     #[test]
     fn rows_come_back(
-        rows in prop::collection::btree_map(1u32..100_000, times(), 0..200),
+        rows in prop::collection::btree_map(any::<u8>(), times(), 0..200),
         (ahead, back) in (1u64..200, 0u64..200),
+        shared in any::<bool>(),
     ) {
         let shapes = shapes();
-        let base = Base { tick: Tick(1_000 - ahead), before: Tick(1_000 - ahead - back), whole: false };
-        let mut writer = StateWriter::default();
-        writer.section(ID, shapes.shape(ID).unwrap());
-        for (entity, (before, at_base, now)) in &rows {
-            let onward = base.onward_to(Tick(1_000));
-            writer.row(NetId(*entity), at_base.as_deref(), before.as_deref(), onward, now);
+        let shape = shapes.shape(ID).unwrap();
+        let base = Base { tick: Tick(1_000 - ahead), before: Tick(1_000 - ahead - back) };
+        let onward = base.onward_to(Tick(1_000));
+        let (mut writer, mut bytes, mut codes) = (BlobWriter::default(), Vec::new(), TickCodes::default());
+        if shared {
+            // Codes made for half of the rows serve all, if they can.
+            writer.sample(ID, shape);
+            for (slot, (before, at_base, now)) in rows.iter().take(rows.len() / 2) {
+                writer.row(*slot, at_base.as_deref(), before.as_deref(), onward, now);
+            }
+            writer.teach(&mut codes);
         }
-        let bodies = writer.finish(StateHeader::new(Tick(1_000), base, 7));
+        let head = BlobHead { moved_for: back as u32 + 1, version: Some(ahead), ..BlobHead::default() };
+        writer.begin(head);
+        writer.section(ID, shape, &codes, &mut bytes);
+        for (slot, (before, at_base, now)) in &rows {
+            writer.row(*slot, at_base.as_deref(), before.as_deref(), onward, now);
+        }
+        let pieces = writer.end(&codes, &mut bytes);
         let mut read = BTreeMap::new();
-        for body in &bodies {
-            let frame = state::frame(u32::MAX, body);
+        let header =
+            StateHeader { input_ack: u32::MAX, tick: Tick(1_000), quiet: 5, base, index: 0, count: pieces.ranges.len() as u32 };
+        for range in &pieces.ranges {
+            let mut frame = Vec::new();
+            header.encode(&mut frame);
+            codes.encode(pieces.codes, &mut frame);
+            // Two entries, so that it is seen where the first one ends.
+            let first = Entry { page: 300, base, opened: Some(Tick(3)) };
+            let second = Entry { page: 301, base: Base::alone(Tick(7)), opened: None };
+            let piece = &bytes[range.start as usize..range.end as usize];
+            first.encode(&header, None, &mut frame);
+            frame.extend_from_slice(piece);
             prop_assert!(frame.len() <= DATAGRAM_BYTES_MAX);
-            let (header, reader) = state::read_header(&frame).unwrap();
-            prop_assert_eq!((header.tick, header.base, header.count as usize), (Tick(1_000), base, bodies.len()));
-            state::read_rows(&header, reader, &shapes, |row| {
-                let (before, at_base, _) = &rows[&row.entity.0];
+            second.encode(&header, Some(300), &mut frame);
+            frame.extend_from_slice(piece);
+            let (read_header, reader) = state::read_header(&frame).unwrap();
+            prop_assert_eq!(read_header, header);
+            let mut entries = state::entries(&read_header, reader, &shapes).unwrap();
+            let (entry, read_head, blob) = entries.next_entry().unwrap().unwrap();
+            prop_assert_eq!((entry, read_head), (first, head));
+            blob.rows(|row| {
+                let (before, at_base, _) = &rows[&row.slot];
                 let mut now = vec![0; LANES];
                 row.value(at_base.as_deref(), before.as_deref(), &mut now);
-                assert!(read.insert(row.entity.0, now).is_none(), "a row twice");
+                assert!(read.insert(row.slot, now).is_none(), "a row twice");
                 Ok(())
             }).unwrap();
+            let (entry, _, blob) = entries.next_entry().unwrap().unwrap();
+            prop_assert_eq!(entry, second);
+            blob.rows(|_| Ok(())).unwrap();
+            prop_assert!(entries.next_entry().unwrap().is_none());
         }
-        let written: BTreeMap<u32, Vec<i32>> = rows.into_iter().map(|(entity, (_, _, now))| (entity, now)).collect();
+        let written: BTreeMap<u8, Vec<i32>> = rows.into_iter().map(|(slot, (_, _, now))| (slot, now)).collect();
         prop_assert_eq!(read, written);
     }
 
     #[test]
-    fn a_snapshot_comes_back(rows in prop::collection::btree_map(1u32..100_000, prop::option::of(value()), 0..300)) {
+    fn a_snapshot_comes_back(
+        pages in prop::collection::vec(
+            prop::collection::btree_map(any::<u8>(), (1u32..100_000, prop::option::of(value())), 0..100), 0..5),
+    ) {
         let row = |lanes: &Vec<i32>| (ID, Row { lanes: lanes.iter().copied().collect(), bytes: Vec::new() });
-        let spawns: Vec<StructureOp> = rows
-            .iter()
-            .map(|(entity, lanes)| StructureOp::Spawn {
-                entity: NetId(*entity),
-                components: lanes.iter().map(row).collect(),
-            })
-            .collect();
-        let chunks = snapshot::encode(&shapes(), Tick(3), 2, &Shown::of_spawns(&spawns)).unwrap();
-        let read = chunks.iter().flat_map(|chunk| snapshot::decode(&shapes(), chunk).unwrap().ops);
-        prop_assert_eq!(read.collect::<Vec<_>>(), spawns);
+        let spawned = |(slot, (entity, lanes)): (&u8, &(u32, Option<Vec<i32>>))| Spawned {
+            slot: *slot,
+            entity: NetId(*entity),
+            components: lanes.iter().map(row).collect(),
+        };
+        let spawns: Vec<Vec<Spawned>> = pages.iter().map(|page| page.iter().map(spawned).collect()).collect();
+        prop_assert_eq!(through(&spawns), spawns);
     }
+}
+
+/// Pages written and read.
+fn through(pages: &[Vec<Spawned>]) -> Vec<Vec<Spawned>> {
+    let mut shown = Shown::default();
+    for page in pages {
+        shown.page();
+        page.iter().for_each(|spawned| shown.spawned(spawned));
+    }
+    let mut read: Vec<Vec<Spawned>> = vec![Vec::new(); pages.len()];
+    for body in snapshot::encode(&shapes(), &shown).unwrap() {
+        let open = |(page, entities): &(usize, u32)| OpenPage { page: *page as u16, version: 9, entities: *entities };
+        let records: Vec<OpenPage> = body.pages.iter().map(open).collect();
+        let place = ChunkPlace { with_structure: true, ..ChunkPlace::default() };
+        let frame = snapshot::frame(Tick(3), place, &records, &body.bytes);
+        assert!(frame.len() <= FRAME_OUT_BYTES_MAX);
+        let chunk = snapshot::decode(&shapes(), &frame).unwrap();
+        assert_eq!((chunk.tick, chunk.place, &chunk.pages), (Tick(3), place, &records));
+        let mut spawns = chunk.spawns.into_iter();
+        for open in chunk.pages {
+            read[usize::from(open.page)].extend(spawns.by_ref().take(open.entities as usize));
+        }
+        assert!(spawns.next().is_none());
+    }
+    read
 }
 
 #[test]
 fn a_large_world_takes_several_chunks() {
-    let spawn = |entity: u32| StructureOp::Spawn {
-        entity: NetId(entity * 3),
-        components: vec![(ID, Row { lanes: [entity as i32; LANES].into_iter().collect(), bytes: Vec::new() })],
+    let spawned = |page: u32, slot: u32| Spawned {
+        slot: slot as u8,
+        entity: NetId(page * 1000 + slot * 3 + 1),
+        components: vec![(ID, Row { lanes: [slot as i32; LANES].into_iter().collect(), bytes: Vec::new() })],
     };
-    let spawns: Vec<StructureOp> = (1..10_000).map(spawn).collect();
-    let chunks = snapshot::encode(&shapes(), Tick(3), 2, &Shown::of_spawns(&spawns)).unwrap();
-    let chunks: Vec<_> = chunks.iter().map(|chunk| snapshot::decode(&shapes(), chunk).unwrap()).collect();
-    assert!(chunks.len() > 2 && chunks.iter().enumerate().all(|(i, chunk)| chunk.index as usize == i));
-    assert!(chunks.iter().rev().skip(1).all(|chunk| !chunk.last) && chunks.last().unwrap().last);
-    assert_eq!(chunks.into_iter().flat_map(|chunk| chunk.ops).collect::<Vec<_>>(), spawns);
+    let mut pages: Vec<Vec<Spawned>> = (0..40).map(|page| (0..256).map(|slot| spawned(page, slot)).collect()).collect();
+    pages.push(Vec::new());
+    assert_eq!(through(&pages), pages);
 }

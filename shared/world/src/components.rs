@@ -4,12 +4,14 @@
 
 pub mod behaviour;
 pub mod body;
+pub mod interest;
 pub mod look;
 pub mod people;
 pub mod spatial;
 
 pub use behaviour::{Lifetime, Motion, MotionMode};
 pub use body::{BodyKind, Collider, ColliderShape, RigidBody};
+pub use interest::{Audience, Channels, Watchers};
 pub use look::{Geometry, Label, Light, LightKind, Material, MaterialKind, Shape};
 pub use people::{Avatar, CameraView, Name, Owner};
 pub use spatial::{Parent, Transform, Velocity};

@@ -40,16 +40,12 @@ async fn watch(url: &str, mut mirror: Mirror, last: Tick) -> anyhow::Result<Mirr
         let LinkEvent::Packet(packet) = link.next().await? else { continue };
         let frame = &packet.frame;
         let complete = match frame.first().copied().and_then(FrameKind::of) {
-            Some(FrameKind::SnapshotChunk) => mirror.apply_snapshot_chunk(frame)?,
             Some(FrameKind::State) => matches!(mirror.apply_state(frame)?, StateOutcome::Complete(_)),
-            Some(FrameKind::Structure) => {
-                mirror.apply_structure(frame)?;
-                false
-            }
+            Some(FrameKind::Structure | FrameKind::SnapshotChunk) => mirror.apply_reliable(frame)?,
             _ => false,
         };
         if complete {
-            link.send(Packet::datagram(InputFrame { acked: mirror.acked(), sample: None }.encode()));
+            link.send(Packet::datagram(InputFrame { acked: mirror.acks(), sample: None }.encode()));
         }
     }
     // The last acknowledgement leaves with this wait, which ends when the server goes.

@@ -29,6 +29,8 @@ pub enum ServerEvent {
         /// The tick it shows.
         tick: Tick,
     },
+    /// Entities or components came or went, or what travels reliably changed.
+    Structure,
     /// The first fragment of a tick newer than all before came.
     Tick(Tick),
     /// A tick's state is whole.

@@ -7,9 +7,9 @@ use hd1_protocol::{
     Encoding, Packet, Room, hash,
     message::{Hello, Welcome},
     shapes::Shapes,
-    snapshot::{self, Shown},
-    state::{self, Base, StateHeader, StateWriter},
-    structure::{self, StructureOp},
+    snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
+    state::{Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
+    structure::{self, Block, StructureBatch, StructureOp},
 };
 use hd1_schema::{
     CatalogueHash, ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Row, Value, catalogue_hash,
@@ -72,27 +72,39 @@ pub fn welcome(tick: Tick) -> Welcome {
     }
 }
 
-/// So many entities that move each tick.
+/// So many entities, at most 256, that move each tick.
 pub struct World {
     pub tick: Tick,
-    pub seq: u64,
+    pub version: u64,
     pub places: Vec<[i32; 3]>,
     shapes: Shapes,
 }
 
 impl World {
     pub fn new(entities: usize) -> Self {
-        World { tick: Tick(100), seq: 0, places: vec![[0; 3]; entities], shapes: Shapes::new(schemas()) }
+        World { tick: Tick(100), version: 0, places: vec![[0; 3]; entities], shapes: Shapes::new(schemas()) }
     }
 
+    /// All entities in one page, by their numbers.
     pub fn snapshot(&self) -> Vec<Bytes> {
-        let spawn = |(i, place): (usize, &[i32; 3])| StructureOp::Spawn {
+        let spawned = |(i, place): (usize, &[i32; 3])| Spawned {
+            slot: i as u8,
             entity: NetId(i as u32 + 1),
             components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
         };
-        let spawns: Vec<_> = self.places.iter().enumerate().map(spawn).collect();
-        let chunks = snapshot::encode(&self.shapes, self.tick, self.seq, &Shown::of_spawns(&spawns)).unwrap();
-        chunks.into_iter().map(Bytes::from).collect()
+        let spawns: Vec<_> = self.places.iter().enumerate().map(spawned).collect();
+        let mut shown = Shown::default();
+        shown.page();
+        spawns.iter().for_each(|spawned| shown.spawned(spawned));
+        let bodies = snapshot::encode(&self.shapes, &shown).unwrap();
+        let frame = |(i, body): (usize, &snapshot::ChunkBody)| {
+            let is_last = i + 1 == bodies.len();
+            let place = ChunkPlace { ends_stream: is_last, completes_view: is_last, with_structure: false };
+            let page =
+                OpenPage { page: 0, version: self.version, entities: body.pages.first().map_or(0, |page| page.1) };
+            snapshot::frame(self.tick, place, &[page], &body.bytes).into()
+        };
+        bodies.iter().enumerate().map(frame).collect()
     }
 
     pub fn step(&mut self) {
@@ -104,27 +116,41 @@ impl World {
 
     /// A label on an entity.
     pub fn label(&mut self, entity: NetId, text: &str) -> Bytes {
-        self.seq += 1;
+        self.version += 1;
         let mut row = Row::default();
         row.text(text);
-        let ops = [StructureOp::Set { entity, component: LABEL, row }];
-        structure::encode_batch(&self.shapes, self.tick, self.seq, &ops).unwrap().into()
+        let ops = vec![StructureOp::Set { slot: entity.0 as u8 - 1, component: LABEL, row }];
+        let blocks = vec![Block::Changed { page: 0, version: self.version, ops }];
+        structure::encode(&self.shapes, &StructureBatch { tick: self.tick, blocks }).unwrap().into()
     }
 
-    /// The whole state as fragments; check sums only where there are no labels.
+    /// The whole state; check sums only where there are no labels.
     pub fn state(&self, base: Tick, input_ack: u32) -> Vec<Bytes> {
-        let mut writer = StateWriter::default();
+        let (mut writer, mut bytes, codes) = (BlobWriter::default(), Vec::new(), TickCodes::default());
         let mut sum = 0u64;
-        let base = Base::whole(base);
-        writer.section(PLACE, self.shapes.shape(PLACE).unwrap());
         for (i, place) in self.places.iter().enumerate() {
             let id = NetId(i as u32 + 1);
-            writer.row(id, None, None, base.onward_to(self.tick), place);
             sum = sum.wrapping_add(hash::presence(id)).wrapping_add(hash::component(id, PLACE, place, &[]));
         }
-        let mut header = StateHeader::new(self.tick, base, self.seq);
-        header.hash = (self.seq == 0).then_some(sum);
-        writer.finish(header).iter().map(|body| state::frame(input_ack, body).into()).collect()
+        let hash = (self.version == 0).then_some(sum as u32);
+        let base = Base::alone(base);
+        writer.begin(BlobHead { whole: true, version: Some(self.version), moved_for: 1, hash });
+        writer.section(PLACE, self.shapes.shape(PLACE).unwrap(), &codes, &mut bytes);
+        for (i, place) in self.places.iter().enumerate() {
+            writer.row(i as u8, None, None, base.onward_to(self.tick), place);
+        }
+        let pieces = writer.end(&codes, &mut bytes);
+        let count = pieces.ranges.len() as u32;
+        let frame = |(index, range): (usize, &std::ops::Range<u32>)| {
+            let header = StateHeader { input_ack, tick: self.tick, quiet: 0, base, index: index as u32, count };
+            let mut frame = Vec::new();
+            header.encode(&mut frame);
+            codes.encode(0, &mut frame);
+            Entry { page: 0, base, opened: None }.encode(&header, None, &mut frame);
+            frame.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
+            frame.into()
+        };
+        pieces.ranges.iter().enumerate().map(frame).collect()
     }
 }
 
@@ -224,7 +250,7 @@ impl Pair {
                     self.acked = self.world.tick;
                     self.next_tick_us = Some(self.now + PERIOD_US);
                 }
-                ClientEvent::Acked(tick) => self.acked = *tick,
+                ClientEvent::Acked(acks) => self.acked = acks.newest(),
                 ClientEvent::Input(sample) => self.input_seq = sample.seq,
                 _ => {}
             }

@@ -4,27 +4,20 @@
 #[path = "../../tests/world/mod.rs"]
 mod world;
 
-use hd1_core::{NetId, Tick};
-use hd1_protocol::{
-    FrameKind, Mirror,
-    shapes::Shapes,
-    snapshot::{self, Shown},
-    structure,
-};
+use hd1_core::NetId;
+use hd1_protocol::{FrameKind, Mirror, shapes::Shapes, snapshot::Spawned};
 use libfuzzer_sys::fuzz_target;
-use world::{LABEL, PLACE, TURN, label, lanes, schemas};
+use world::{LABEL, PLACE, TURN, label, lanes, opened, schemas};
 
 fuzz_target!(|data: &[u8]| {
     let mut mirror = Mirror::new(schemas()).recording_changes();
-    let spawns: Vec<_> = (1..20)
-        .map(|i| structure::StructureOp::Spawn {
-            entity: NetId(i),
-            components: vec![(PLACE, lanes(&[1, 2, 3])), (TURN, lanes(&[3, 9, -8, 7])), (LABEL, label("x"))],
-        })
-        .collect();
-    let chunks =
-        snapshot::encode(&Shapes::new(schemas()), Tick(5), 0, &Shown::of_spawns(&spawns)).expect("known components");
-    mirror.apply_snapshot_chunk(&chunks[0]).expect("our own snapshot");
+    let spawned = |slot: u8| Spawned {
+        slot,
+        entity: NetId(u32::from(slot)),
+        components: vec![(PLACE, lanes(&[1, 2, 3])), (TURN, lanes(&[3, 9, -8, 7])), (LABEL, label("x"))],
+    };
+    let snapshot = opened(&Shapes::new(schemas()), 5, 0, &(1..20).map(spawned).collect::<Vec<_>>());
+    mirror.apply_snapshot_chunk(&snapshot).expect("our own snapshot");
     let mut rest = data;
     while let [a, b, tail @ ..] = rest {
         let len = usize::from(u16::from_le_bytes([*a, *b])).min(tail.len());

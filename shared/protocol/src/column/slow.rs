@@ -26,9 +26,6 @@ impl Column {
         }
         let new = Old { tick: when.tick, held: held(when.tick, when.from), lanes };
         if self.newest_tick(row) < when.tick {
-            if self.times[row.at()].len() == NEAR {
-                self.push_oldest_out(row);
-            }
             self.push(row, &new);
         } else {
             self.put_between(row, new);
@@ -37,8 +34,11 @@ impl Column {
         Some(())
     }
 
-    #[inline]
-    fn push(&mut self, row: RowId, new: &Old) {
+    /// Puts in a value newer than all.
+    pub(super) fn push(&mut self, row: RowId, new: &Old) {
+        if self.times[row.at()].len() == NEAR {
+            self.push_oldest_out(row);
+        }
         let tick = self.since_origin(new.tick);
         let plane = self.times[row.at()].push(tick, new.held);
         self.near_mut(row, plane).copy_from_slice(&new.lanes);
@@ -82,11 +82,9 @@ impl Column {
                 Some(next) => next.tick <= oldest,
                 None => times.tick(0) <= oldest_near,
             };
-            let before = older.len();
             while !older.is_empty() && next_is_enough(older) {
                 older.pop_front();
             }
-            times.rooted &= older.len() == before;
             times.has_older = !older.is_empty();
             if times.has_older {
                 return;
@@ -94,7 +92,6 @@ impl Column {
         }
         while times.len > 1 && times.tick(1) <= oldest_near {
             times.pop_front();
-            times.rooted = false;
         }
     }
 }

@@ -36,6 +36,24 @@ fn the_base_is_the_newest_not_younger() {
 }
 
 #[test]
+fn structure_is_what_comes_after_and_what_was_before_is_still_drawn() {
+    let mut column = Column::new(1);
+    let row = column.add(Tick(10), &[1]);
+    for tick in 11..30 {
+        put(&mut column, row, tick, tick as i32, 0);
+    }
+    column.root(row, Tick(30), Tick(20), &[70]);
+    assert_eq!(at(&column, row, 15), Some(70), "nothing is coded against what was before");
+    assert_eq!((at(&column, row, 30), at(&column, row, 40)), (Some(70), Some(70)));
+    let (a, b, alpha) = column.around(row, 29.5);
+    assert_eq!((a.lanes[0], b.lanes[0], alpha), (29, 70, 0.5));
+    put(&mut column, row, 31, 71, 31);
+    assert_eq!(column.around(row, 12.0).0.lanes, [71], "forgotten: {column:?}");
+    column.root(row, Tick(31), Tick(0), &[5]);
+    assert_eq!((column.latest(row).lanes[0], column.newest_tick(row)), (5, Tick(31)));
+}
+
+#[test]
 fn what_stood_still_does_not_drift_into_motion() {
     let mut column = Column::new(1);
     let row = column.add(Tick(10), &[0]);

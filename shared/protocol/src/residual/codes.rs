@@ -36,11 +36,13 @@ pub(super) struct GroupCode {
     pub(super) noise: [u32; 3],
 }
 
-/// The mask of what every row has.
-pub(super) fn always(codes: &[GroupCode]) -> u32 {
-    codes.iter().enumerate().filter(|(_, code)| code.used).fold(0, |mask, (number, code)| {
-        mask | u32::from(code.always) << number | u32::from(code.names) << TURNED << number
-    })
+/// How the rows of a section are coded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Codes {
+    /// As many as the shape has groups.
+    pub(super) groups: [GroupCode; LANES_MAX],
+    /// How many bits the way to the next run mostly takes.
+    pub(super) gap: u32,
 }
 
 /// The low bits of a lane that are noise, so that next to no difference is without a code.
@@ -56,38 +58,54 @@ pub(super) fn noise_of(sizes: &[u32; 33], rows: u32) -> u32 {
     0
 }
 
-pub(super) fn write_codes(writer: &mut BitWriter, shape: &Shape, codes: &[GroupCode]) {
-    for (group, code) in shape.groups().iter().zip(codes) {
-        writer.put(u32::from(code.used), 1);
-        if !code.used {
-            continue;
-        }
-        writer.put(u32::from(code.always), 1);
-        if group.motion == Motion::Turn {
-            writer.put(u32::from(code.names), 1);
-        }
-        writer.put(code.class as u32, CLASS_BITS);
-        for noise in &code.noise[..usize::from(group.lanes)] {
-            writer.put(*noise, NOISE_BITS);
-        }
+impl Codes {
+    /// The mask of what every row has.
+    pub(super) fn always(&self) -> u32 {
+        self.groups.iter().enumerate().filter(|(_, code)| code.used).fold(0, |mask, (number, code)| {
+            mask | u32::from(code.always) << number | u32::from(code.names) << TURNED << number
+        })
     }
-}
 
-pub(super) fn read_codes(reader: &mut BitReader<'_>, shape: &Shape) -> [GroupCode; LANES_MAX] {
-    let mut codes = [GroupCode::default(); LANES_MAX];
-    for (code, group) in codes.iter_mut().zip(shape.groups()) {
-        code.used = reader.take(1) == 1;
-        if !code.used {
-            continue;
+    pub(crate) fn write(&self, writer: &mut BitWriter, shape: &Shape) {
+        for (group, code) in shape.groups().iter().zip(&self.groups) {
+            writer.put(u32::from(code.used), 1);
+            if !code.used {
+                continue;
+            }
+            writer.put(u32::from(code.always), 1);
+            if group.motion == Motion::Turn {
+                writer.put(u32::from(code.names), 1);
+            }
+            writer.put(code.class as u32, CLASS_BITS);
+            for noise in &code.noise[..usize::from(group.lanes)] {
+                writer.put(*noise, NOISE_BITS);
+            }
         }
-        code.always = reader.take(1) == 1;
-        code.names = group.motion == Motion::Turn && reader.take(1) == 1;
-        code.class = reader.take(CLASS_BITS) as usize;
-        for noise in &mut code.noise[..usize::from(group.lanes)] {
-            *noise = reader.take(NOISE_BITS);
-        }
+        writer.put(self.gap, GAP_BITS);
     }
-    codes
+
+    pub(crate) fn read(reader: &mut BitReader<'_>, shape: &Shape) -> Codes {
+        let mut codes = Codes::default();
+        for (code, group) in codes.groups.iter_mut().zip(shape.groups()) {
+            code.used = reader.take(1) == 1;
+            if !code.used {
+                continue;
+            }
+            code.always = reader.take(1) == 1;
+            code.names = group.motion == Motion::Turn && reader.take(1) == 1;
+            code.class = reader.take(CLASS_BITS) as usize;
+            for noise in &mut code.noise[..usize::from(group.lanes)] {
+                *noise = reader.take(NOISE_BITS);
+            }
+        }
+        codes.gap = reader.take(GAP_BITS);
+        codes
+    }
+
+    /// With codes for what `mine` lacks: groups that are never coded here may be in another section.
+    pub(crate) fn covers(&self, shape: &Shape, mine: &Codes) -> bool {
+        shape.groups().iter().enumerate().all(|(i, _)| self.groups[i].used || !mine.groups[i].used)
+    }
 }
 
 /// Puts what is different from the mask of the run before, where anything is.

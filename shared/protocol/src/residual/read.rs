@@ -2,13 +2,8 @@
 
 use hd1_schema::limits::LANES_MAX;
 
-use super::codes::{GAP_BITS, TURNED, always, read_codes, read_group, read_index, read_mask};
-use crate::{
-    bits::BitReader,
-    predict,
-    shapes::Shape,
-    wire::{self, DecodeError},
-};
+use super::codes::{Codes, TURNED, read_group, read_index, read_mask};
+use crate::{bits::BitReader, predict, shapes::Shape, wire::DecodeError};
 
 /// A row as read: what its lanes differ by from what is expected.
 #[derive(Clone, Copy, Debug)]
@@ -39,32 +34,31 @@ impl Differences<'_> {
     }
 }
 
-/// Reads a section behind its component, calling `each` with entity and differences.
+/// Reads a section's rows, calling `each` with number and differences.
 ///
 /// # Errors
 /// `Truncated`, `Limit` for more than `rows_max`, and what `each` returns.
 pub(crate) fn read(
     reader: &mut BitReader<'_>,
     shape: &Shape,
+    codes: &Codes,
     rows_max: usize,
     mut each: impl FnMut(u32, Differences<'_>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    let codes = read_codes(reader, shape);
-    let gap = reader.take(GAP_BITS);
-    let mut mask = always(&codes);
+    let mut mask = codes.always();
     let mut differences = [0; LANES_MAX];
-    let (mut entity, mut rows) = (0u32, 0);
+    let (mut id, mut rows) = (u32::MAX, 0);
     while reader.take(1) == 1 {
-        entity = entity.wrapping_add(wire::signed(reader.take_number(gap)) as u32);
-        mask = read_mask(reader, shape, &codes, mask);
+        id = id.wrapping_add(reader.take_number(codes.gap));
+        mask = read_mask(reader, shape, &codes.groups, mask);
         let length = reader.take_number(0) as usize + 1;
         rows += length;
         if rows > rows_max {
             return Err(DecodeError::Limit("rows of a fragment"));
         }
         for _ in 0..length {
-            entity = entity.wrapping_add(1);
-            for (number, (group, code)) in shape.groups().iter().zip(&codes).enumerate() {
+            id = id.wrapping_add(1);
+            for (number, (group, code)) in shape.groups().iter().zip(&codes.groups).enumerate() {
                 if mask >> number >> TURNED & 1 == 1 {
                     differences[usize::from(group.at) - 1] = read_index(reader);
                 }
@@ -73,7 +67,7 @@ pub(crate) fn read(
                 }
             }
             reader.check()?;
-            each(entity, Differences { mask, lanes: &differences[..shape.lanes] })?;
+            each(id, Differences { mask, lanes: &differences[..shape.lanes] })?;
         }
     }
     reader.check()

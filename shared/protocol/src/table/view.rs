@@ -3,53 +3,40 @@
 use hd1_core::{NetId, Tick};
 use hd1_schema::{ComponentId, Row};
 
-use super::{Place, StateValues, Table};
+use super::{Place, Table};
 use crate::column::{Column, RowId, Value};
 
 /// One entity as shown.
-#[derive(Debug)]
-pub struct Entity<'a, V = Column> {
-    pub(super) table: &'a Table<V>,
+#[derive(Clone, Copy, Debug)]
+pub struct Entity<'a> {
+    pub(super) table: &'a Table,
     pub(super) slot: u32,
 }
 
 /// One component of an entity.
-#[derive(Debug)]
-pub struct Held<'a, V = Column> {
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
     /// Which.
     pub id: ComponentId,
     /// What is known of it.
-    pub value: HeldValue<'a, V>,
+    pub value: HeldValue<'a>,
 }
 
 /// A component's value by the way it travels.
-#[derive(Debug)]
-pub enum HeldValue<'a, V = Column> {
+#[derive(Clone, Copy, Debug)]
+pub enum HeldValue<'a> {
     /// Values by tick.
-    State(History<'a, V>),
+    State(History<'a>),
     /// The value.
     Reliable(&'a Row),
 }
 
 /// The recent values of one state component of one entity.
-#[derive(Debug)]
-pub struct History<'a, V = Column> {
-    column: &'a V,
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    column: &'a Column,
     row: RowId,
 }
-
-/// Views are references, whatever they look at.
-macro_rules! copied {
-    ($($view:ident),+) => { $(
-        impl<V> Clone for $view<'_, V> {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-        impl<V> Copy for $view<'_, V> {}
-    )+ };
-}
-copied!(Entity, Held, HeldValue, History);
 
 impl<'a> History<'a> {
     /// The newest value.
@@ -71,12 +58,12 @@ impl<'a> History<'a> {
     }
 }
 
-impl<'a, V: StateValues> Held<'a, V> {
+impl<'a> Held<'a> {
     /// The newest value's lanes and bytes.
     #[must_use]
     pub fn parts(self) -> (&'a [i32], &'a [u8]) {
         match self.value {
-            HeldValue::State(History { column, row }) => (column.newest(row), &[]),
+            HeldValue::State(History { column, row }) => (column.latest(row).lanes, &[]),
             HeldValue::Reliable(row) => (&row.lanes, &row.bytes),
         }
     }
@@ -85,13 +72,15 @@ impl<'a, V: StateValues> Held<'a, V> {
     #[must_use]
     pub fn row(&self) -> Row {
         match self.value {
-            HeldValue::State(History { column, row }) => Row { lanes: column.newest(row).into(), bytes: Vec::new() },
+            HeldValue::State(History { column, row }) => {
+                Row { lanes: column.latest(row).lanes.into(), bytes: Vec::new() }
+            }
             HeldValue::Reliable(row) => row.clone(),
         }
     }
 }
 
-impl<'a, V> Entity<'a, V> {
+impl<'a> Entity<'a> {
     /// Its name on the wire.
     #[must_use]
     pub fn id(self) -> NetId {
@@ -105,21 +94,21 @@ impl<'a, V> Entity<'a, V> {
     }
 
     /// By ascending id.
-    pub fn components(self) -> impl Iterator<Item = Held<'a, V>> {
+    pub fn components(self) -> impl Iterator<Item = Held<'a>> {
         let slot = &self.table.slots[self.slot as usize];
         slot.components.iter().map(move |(id, place)| held(self.table, *id, place))
     }
 
     /// One component.
     #[must_use]
-    pub fn held(self, id: ComponentId) -> Option<Held<'a, V>> {
+    pub fn held(self, id: ComponentId) -> Option<Held<'a>> {
         let components = &self.table.slots[self.slot as usize].components;
         let (id, place) = components.iter().find(|(other, _)| *other == id)?;
         Some(held(self.table, *id, place))
     }
 }
 
-fn held<'a, V>(table: &'a Table<V>, id: ComponentId, place: &'a Place) -> Held<'a, V> {
+fn held<'a>(table: &'a Table, id: ComponentId, place: &'a Place) -> Held<'a> {
     let value = match place {
         Place::State { column, row } => {
             HeldValue::State(History { column: &table.columns[usize::from(*column)].values, row: *row })

@@ -52,7 +52,8 @@ const PEERS: &[Peer] = &[
 ];
 
 /// HD1's own scenes, as `hd1-peer` knows them.
-const SCENES: &[&str] = &["s1", "s2", "s2_ws", "s3", "s4", "asteroids", "crowd", "idle", "loss", "cubes"];
+const SCENES: &[&str] =
+    &["s1", "s2", "s2_ws", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_large", "loss", "cubes"];
 /// Too long for a quick run.
 const SLOW: &[(&str, &str)] = &[("bevy_replicon", "crowd")];
 

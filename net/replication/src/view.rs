@@ -1,0 +1,397 @@
+//! What one client has of one page: which ticks of it were sent, which it has, and so what to send next and against
+//! what.
+//!
+//! Each tick says only what changed since the one sent before it, so a client has a page whole at a tick if it has every
+//! tick that was sent of it up to that one. The newest such tick is the base: nothing is coded against anything newer.
+//! Where one was lost, what comes next says what changed in that tick too, and the base waits for it. Where that is lost
+//! as well, the one after it says everything since the base, and what was sent in between counts no more.
+
+use hd1_core::{NetId, Tick};
+use hd1_protocol::{Acks, state::Base};
+
+use crate::{limits::RESEND_TICKS_MAX, logged::Span};
+
+/// A page as one client has it. There are many of these, so they are small: ticks count back from the newest sent.
+#[derive(Clone, Copy, Debug)]
+pub struct PageView {
+    /// Bit `i`: was it sent `i` ticks before the newest?
+    sent: u64,
+    /// The newest tick sent; of a page just opened the tick of that.
+    newest: u32,
+    /// Which page; [`NO_PAGE`] where the number is free.
+    page: u32,
+    /// Ticks from the base to the newest.
+    base_age: u16,
+    /// Ticks from the one before the base to the newest.
+    before_age: u16,
+    /// Ticks from the newest that said something again to the newest; [`NEVER`] where the base is beyond it.
+    repaired_age: u8,
+    /// It is sent every so many ticks: 1, 2, 4 or 8.
+    period: u8,
+    flags: u8,
+}
+
+/// The client has not yet said that it has state of the page.
+const FRESH: u8 = 1;
+/// Something that was sent is not known to have come.
+const IN_FLIGHT: u8 = 2;
+/// What was sent was lost, or is too long ago to tell.
+const BROKEN: u8 = 4;
+/// "No page": there are never so many.
+pub const NO_PAGE: u32 = u32::MAX;
+/// "Too long ago to tell".
+const AGE_MAX: u16 = u16::MAX;
+/// "Nothing was said again".
+const NEVER: u8 = u8::MAX;
+
+/// What is to be said again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing.
+    Nothing,
+    /// What changed in these ticks, as bits: bit `i` is the `i`th before now.
+    Lost(u64),
+    /// Everything since the base.
+    All,
+}
+
+impl PageView {
+    /// A page opened at `tick`.
+    #[must_use]
+    pub fn open(page: u32, tick: Tick) -> Self {
+        PageView {
+            sent: 1,
+            newest: tick.0 as u32,
+            page,
+            base_age: 0,
+            before_age: 0,
+            repaired_age: NEVER,
+            period: 1,
+            flags: FRESH,
+        }
+    }
+
+    /// A number without a page.
+    pub const FREE: PageView = PageView {
+        sent: 0,
+        newest: 0,
+        page: NO_PAGE,
+        base_age: 0,
+        before_age: 0,
+        repaired_age: NEVER,
+        period: 1,
+        flags: 0,
+    };
+
+    /// Which page.
+    #[inline]
+    #[must_use]
+    pub fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// Sends it every `period` ticks: a power of two.
+    pub fn set_period(&mut self, period: u8) {
+        self.period = period.max(1).next_power_of_two();
+    }
+
+    /// Ticks between two that are sent.
+    #[must_use]
+    pub fn period(&self) -> u8 {
+        self.period
+    }
+
+    /// Is it its turn?
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, tick: Tick) -> bool {
+        // Pages take turns, or all would come together.
+        (tick.0 as u32).wrapping_add(self.page) & (u32::from(self.period) - 1) == 0
+    }
+
+    /// Is something under way?
+    #[inline]
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.flags & (IN_FLIGHT | BROKEN) != 0
+    }
+
+    /// When it was opened, while the client may not know.
+    #[must_use]
+    pub fn opened(&self, now: Tick) -> Option<Tick> {
+        (self.flags & FRESH != 0).then(|| self.base(now))
+    }
+
+    /// The newest tick sent.
+    #[inline]
+    #[must_use]
+    pub fn newest(&self, now: Tick) -> Tick {
+        Tick(now.0 - u64::from((now.0 as u32).wrapping_sub(self.newest)))
+    }
+
+    /// The newest tick at which the client has the page whole.
+    #[must_use]
+    pub fn base(&self, now: Tick) -> Tick {
+        Tick(self.newest(now).0.saturating_sub(self.base_age.into()))
+    }
+
+    fn before(&self, now: Tick) -> Tick {
+        Tick(self.newest(now).0.saturating_sub(self.before_age.into()))
+    }
+
+    /// Takes in what the client has, and what is lost (bit `i`: the tick `i` before `now`): what must be said again.
+    pub fn settle(&mut self, now: Tick, received: Acks, lost: u64) -> Again {
+        if self.flags & BROKEN != 0 {
+            return Again::All;
+        }
+        let newest = self.newest(now);
+        let missing = self.sent & !received.aged(newest) & self.newer_than_base();
+        // Older than all that is missing.
+        let known = self.sent & ones_from(64 - u64::from(missing.leading_zeros()));
+        if known != 0 {
+            self.stand_on(known, now);
+        }
+        if missing == 0 {
+            self.flags &= !IN_FLIGHT;
+            return Again::Nothing;
+        }
+        let age = now.0 - newest.0;
+        let oldest = age + 63 - u64::from(missing.leading_zeros());
+        let is_gone = missing & lost.checked_shr(u32::try_from(age).unwrap_or(u32::MAX)).unwrap_or(0);
+        match is_gone {
+            0 if oldest <= RESEND_TICKS_MAX => Again::Nothing,
+            // What was to mend a loss may be lost itself.
+            0 => Again::All,
+            _ if self.repaired_age != NEVER => Again::All,
+            _ => Again::Lost(self.told_by(is_gone).checked_shl(u32::try_from(age).unwrap_or(u32::MAX)).unwrap_or(0)),
+        }
+    }
+
+    /// The ticks whose changes were told by some that were sent: each tells those since the one before it.
+    fn told_by(&self, mut gone: u64) -> u64 {
+        let mut told = 0;
+        while gone != 0 {
+            let age = u64::from(gone.trailing_zeros());
+            let before = (self.sent & ones_from(age + 1)).trailing_zeros();
+            told |= ones_from(age) & !ones_from(before.into());
+            gone &= gone - 1;
+        }
+        told
+    }
+
+    /// Bits of ticks newer than the base.
+    fn newer_than_base(&self) -> u64 {
+        1u64.checked_shl(self.base_age.into()).map_or(u64::MAX, |bit| bit - 1)
+    }
+
+    /// The base becomes the newest of the `known` ticks, which the client has with all before them.
+    ///
+    /// How things go on is told from the base and from a tick as long before it as the base is behind: from a shorter
+    /// way the rounding of both would be blown up, on a longer one they would have turned. It never goes back, since
+    /// a client forgets what is older.
+    fn stand_on(&mut self, known: u64, now: Tick) {
+        let age = known.trailing_zeros() as u16;
+        let waits = self.repaired_age != NEVER && age > u16::from(self.repaired_age);
+        if age >= self.base_age || waits {
+            return;
+        }
+        // Between what was lost and what mended it the client had no tick whole.
+        let whole = match self.repaired_age {
+            NEVER => known,
+            repaired => known & (!ones_from(u64::from(repaired) + 1) | ones_from(self.base_age.into())),
+        };
+        let ahead = (now.0 - self.newest(now).0 + u64::from(age)).max(1);
+        let older = whole & ones_from(u64::from(age) + 1);
+        let far_enough = older & ones_from(u64::from(age) + ahead);
+        let before = if far_enough != 0 {
+            far_enough.trailing_zeros() as u16
+        } else if older != 0 {
+            63 - older.leading_zeros() as u16
+        } else {
+            self.base_age
+        };
+        self.before_age = before.min(self.before_age);
+        self.base_age = age;
+        self.flags &= !FRESH;
+        if self.repaired_age != NEVER {
+            self.repaired_age = NEVER;
+            self.sent &= !ones_from(u64::from(age) + 1);
+        }
+    }
+
+    /// The values at the tick before the base are not known any more: nothing goes on from there again, since a client
+    /// that is told so forgets them too.
+    pub fn forget_before(&mut self) {
+        self.before_age = self.base_age;
+    }
+
+    /// What is to be said at `now`: what changed since the last time, and what is to be said again.
+    #[must_use]
+    pub fn span(&self, now: Tick, again: Again) -> Span {
+        let base = self.base(now);
+        let since = |tick: Tick| !ones_from(now.since(tick));
+        let told = match again {
+            Again::Nothing => since(self.newest(now)),
+            Again::Lost(ticks) => since(self.newest(now)) | ticks,
+            Again::All => since(base),
+        };
+        Span { now, told, base, before: self.before(now), whole: self.base_age == AGE_MAX }
+    }
+
+    /// It was sent at `now`, with what was said again.
+    pub fn note_sent(&mut self, now: Tick, again: Again) {
+        let passed = now.0 - self.newest(now).0;
+        let unknown = self.sent & self.newer_than_base();
+        match again {
+            Again::All => {
+                self.sent &= !unknown;
+                self.flags &= !BROKEN;
+            }
+            // Something that may be lost is too long ago to tell.
+            _ if unknown & ones_from(64u64.saturating_sub(passed)) != 0 => self.flags |= BROKEN,
+            Again::Lost(ticks) => {
+                self.sent &= !ticks.checked_shr(u32::try_from(passed).unwrap_or(u32::MAX)).unwrap_or(0);
+            }
+            Again::Nothing => {}
+        }
+        let shift = u32::try_from(passed).unwrap_or(u32::MAX);
+        self.sent = self.sent.checked_shl(shift).unwrap_or(0) | 1;
+        let aged = |age: u16| u16::try_from(u64::from(age) + passed).unwrap_or(AGE_MAX);
+        (self.base_age, self.before_age) = (aged(self.base_age), aged(self.before_age));
+        self.repaired_age = match (again, self.repaired_age) {
+            (Again::Nothing, NEVER) => NEVER,
+            (Again::Nothing, age) => u8::try_from(u64::from(age) + passed).map_or(NEVER - 1, |age| age.min(NEVER - 1)),
+            _ => 0,
+        };
+        self.newest = now.0 as u32;
+        self.flags |= IN_FLIGHT;
+    }
+}
+
+/// All bits from the `first` on.
+#[inline]
+fn ones_from(first: u64) -> u64 {
+    u64::MAX.checked_shl(u32::try_from(first).unwrap_or(u32::MAX)).unwrap_or(0)
+}
+
+impl Span {
+    /// As a frame says it.
+    #[must_use]
+    pub fn as_base(&self) -> Base {
+        Base { tick: self.base, before: self.before }
+    }
+}
+
+/// Whose view it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Viewer {
+    /// The player's number.
+    pub player: hd1_core::PlayerId,
+    /// Where it is; without one it looks from the middle of the world.
+    pub avatar: Option<NetId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acks(ticks: &[u64]) -> Acks {
+        let mut acks = Acks::default();
+        ticks.iter().for_each(|tick| acks.insert(Tick(*tick)));
+        acks
+    }
+
+    fn bases(view: &PageView, now: u64) -> (u64, u64, u64) {
+        let span = view.span(Tick(now), Again::Nothing);
+        (now - u64::from(span.told.trailing_ones()), span.base.0, span.before.0)
+    }
+
+    #[test]
+    fn the_base_follows_what_came_whole() {
+        let mut view = PageView::open(7, Tick(100));
+        assert_eq!(view.opened(Tick(101)), Some(Tick(100)));
+        for now in 101..=104 {
+            assert_eq!(view.settle(Tick(now), acks(&[]), 0), Again::Nothing);
+            assert_eq!(bases(&view, now), (now - 1, 100, 100));
+            view.note_sent(Tick(now), Again::Nothing);
+        }
+        assert!(view.is_in_flight());
+        // 102 is missing: only 101 counts.
+        view.settle(Tick(105), acks(&[101, 103, 104]), 0);
+        assert_eq!((bases(&view, 105), view.opened(Tick(105))), ((104, 101, 100), None));
+        // It came after all.
+        view.settle(Tick(105), acks(&[101, 102, 103, 104]), 0);
+        assert_eq!(bases(&view, 105), (104, 104, 103));
+        assert!(!view.is_in_flight());
+    }
+
+    #[test]
+    fn the_tick_before_is_as_far_behind_as_the_base() {
+        let mut view = PageView::open(7, Tick(100));
+        (101..=120).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
+        view.settle(Tick(121), acks(&(101..=117).collect::<Vec<_>>()), 0);
+        assert_eq!(bases(&view, 121), (120, 117, 113));
+        view.note_sent(Tick(121), Again::Nothing);
+        view.settle(Tick(122), acks(&(101..=118).collect::<Vec<_>>()), 0);
+        assert_eq!(bases(&view, 122), (121, 118, 114));
+    }
+
+    #[test]
+    fn what_was_lost_is_said_again_and_the_base_waits_for_it() {
+        let mut view = PageView::open(7, Tick(100));
+        (101..=104).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
+        // 102 is lost: at 105 that is bit 3.
+        let again = view.settle(Tick(105), acks(&[101, 103]), 0b1000);
+        assert_eq!(again, Again::Lost(0b1000));
+        assert_eq!(view.span(Tick(105), again).told, 0b1001);
+        view.note_sent(Tick(105), again);
+        assert_eq!(view.settle(Tick(106), acks(&[101, 103, 104]), 0b10000), Again::Nothing);
+        assert_eq!(bases(&view, 106), (105, 101, 100), "103 and 104 alone are not all");
+        view.note_sent(Tick(106), Again::Nothing);
+        view.settle(Tick(107), acks(&[101, 103, 104, 105]), 0b100000);
+        assert_eq!(bases(&view, 107), (106, 105, 101), "nor are they whole ticks to go on from");
+        // One that told of several ticks: all of them.
+        let mut view = PageView::open(7, Tick(100));
+        [102, 106, 107].iter().for_each(|now| view.note_sent(Tick(*now), Again::Nothing));
+        assert_eq!(view.settle(Tick(109), acks(&[102, 107]), 0b1000), Again::Lost(0b111_1000));
+        // What said it again is lost too: now everything since the base.
+        let mut view = PageView::open(7, Tick(100));
+        (101..=104).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
+        let again = view.settle(Tick(105), acks(&[101, 103, 104]), 0b1000);
+        view.note_sent(Tick(105), again);
+        assert_eq!(view.settle(Tick(108), acks(&[101, 103, 104]), 0b1000), Again::All);
+        assert_eq!(view.span(Tick(108), Again::All).told, 0b111_1111);
+        view.note_sent(Tick(108), Again::All);
+        view.settle(Tick(109), acks(&[101, 103, 104, 108]), 0);
+        assert_eq!(bases(&view, 109).1, 108);
+    }
+
+    #[test]
+    fn a_page_that_rests_keeps_its_base() {
+        let mut view = PageView::open(7, Tick(100));
+        view.note_sent(Tick(101), Again::Nothing);
+        view.settle(Tick(103), acks(&[101]), 0);
+        assert_eq!(view.settle(Tick(900), acks(&[101, 899]), u64::MAX), Again::Nothing);
+        let span = view.span(Tick(900), Again::Nothing);
+        assert_eq!((span.told, span.base, span.before), (u64::MAX, Tick(101), Tick(100)));
+        view.note_sent(Tick(900), Again::Nothing);
+        assert_eq!(bases(&view, 901).1, 101);
+        view.settle(Tick(902), acks(&[900]), 0);
+        assert_eq!(bases(&view, 902).1, 900);
+    }
+
+    #[test]
+    fn what_is_too_long_ago_to_tell_is_said_again() {
+        let mut view = PageView::open(7, Tick(100));
+        (101..=170).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
+        assert_eq!(view.settle(Tick(171), acks(&[170]), 0), Again::All);
+        view.note_sent(Tick(171), Again::All);
+        assert_eq!(view.settle(Tick(172), acks(&[171]), 0), Again::Nothing);
+        assert_eq!(bases(&view, 172).1, 171);
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<PageView>(), 24);
+    }
+}
