@@ -5,6 +5,7 @@ mod drain;
 mod durability;
 mod entities;
 mod hostile;
+mod interest;
 mod lifecycle;
 mod participants;
 mod postgres;
