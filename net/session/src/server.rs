@@ -356,6 +356,10 @@ impl ServerConnection {
     }
 
     fn note_ack(&mut self, acks: Acks) {
+        // Tick 0 stands for none: who joins before the first tick is taken to have it.
+        if acks.newest() == Tick(0) {
+            return;
+        }
         let before = self.acked;
         self.acked.merge(acks);
         if self.acked != before {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_protocol::{
     Encoding, Packet, Room, hash,
+    limits::PAGE_SLOTS,
     message::{Hello, Welcome},
     shapes::Shapes,
     snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
@@ -72,7 +73,7 @@ pub fn welcome(tick: Tick) -> Welcome {
     }
 }
 
-/// So many entities, at most 256, that move each tick.
+/// So many entities that move each tick.
 pub struct World {
     pub tick: Tick,
     pub version: u64,
@@ -85,24 +86,29 @@ impl World {
         World { tick: Tick(100), version: 0, places: vec![[0; 3]; entities], shapes: Shapes::new(schemas()) }
     }
 
-    /// All entities in one page, by their numbers.
+    /// All entities by their numbers, 256 to a page.
     pub fn snapshot(&self) -> Vec<Bytes> {
         let spawned = |(i, place): (usize, &[i32; 3])| Spawned {
-            slot: i as u8,
+            slot: (i % PAGE_SLOTS) as u8,
             entity: NetId(i as u32 + 1),
             components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
         };
         let spawns: Vec<_> = self.places.iter().enumerate().map(spawned).collect();
         let mut shown = Shown::default();
-        shown.page();
-        spawns.iter().for_each(|spawned| shown.spawned(spawned));
+        for page in spawns.chunks(PAGE_SLOTS) {
+            shown.page();
+            page.iter().for_each(|spawned| shown.spawned(spawned));
+        }
         let bodies = snapshot::encode(&self.shapes, &shown).unwrap();
         let frame = |(i, body): (usize, &snapshot::ChunkBody)| {
             let is_last = i + 1 == bodies.len();
             let place = ChunkPlace { ends_stream: is_last, completes_view: is_last, with_structure: false };
-            let page =
-                OpenPage { page: 0, version: self.version, entities: body.pages.first().map_or(0, |page| page.1) };
-            snapshot::frame(self.tick, place, &[page], &body.bytes).into()
+            let open = |(page, entities): &(usize, u32)| {
+                let version = if *page == 0 { self.version } else { 0 };
+                OpenPage { page: *page as u16, version, entities: *entities }
+            };
+            let pages: Vec<_> = body.pages.iter().map(open).collect();
+            snapshot::frame(self.tick, place, &pages, &body.bytes).into()
         };
         bodies.iter().enumerate().map(frame).collect()
     }
@@ -114,43 +120,47 @@ impl World {
         }
     }
 
-    /// A label on an entity.
+    /// A label on an entity of the first page, with the next tick: this one's state may have been sent.
     pub fn label(&mut self, entity: NetId, text: &str) -> Bytes {
         self.version += 1;
         let mut row = Row::default();
         row.text(text);
         let ops = vec![StructureOp::Set { slot: entity.0 as u8 - 1, component: LABEL, row }];
         let blocks = vec![Block::Changed { page: 0, version: self.version, ops }];
-        structure::encode(&self.shapes, &StructureBatch { tick: self.tick, blocks }).unwrap().into()
+        structure::encode(&self.shapes, &StructureBatch { tick: self.tick.next(), blocks }).unwrap().into()
     }
 
-    /// The whole state; check sums only where there are no labels.
+    /// The whole state, a frame for each piece; check sums only where there are no labels.
     pub fn state(&self, base: Tick, input_ack: u32) -> Vec<Bytes> {
         let (mut writer, mut bytes, codes) = (BlobWriter::default(), Vec::new(), TickCodes::default());
-        let mut sum = 0u64;
-        for (i, place) in self.places.iter().enumerate() {
-            let id = NetId(i as u32 + 1);
-            sum = sum.wrapping_add(hash::presence(id)).wrapping_add(hash::component(id, PLACE, place, &[]));
-        }
-        let hash = (self.version == 0).then_some(sum as u32);
         let base = Base::alone(base);
-        writer.begin(BlobHead { whole: true, version: Some(self.version), moved_for: 1, hash });
-        writer.section(PLACE, self.shapes.shape(PLACE).unwrap(), &codes, &mut bytes);
-        for (i, place) in self.places.iter().enumerate() {
-            writer.row(i as u8, None, None, base.onward_to(self.tick), place);
+        let mut pieces = Vec::new();
+        for (page, places) in self.places.chunks(PAGE_SLOTS).enumerate() {
+            let id = |slot: usize| NetId((page * PAGE_SLOTS + slot) as u32 + 1);
+            let part = |(slot, place): (usize, &[i32; 3])| {
+                hash::presence(id(slot)).wrapping_add(hash::component(id(slot), PLACE, place, &[]))
+            };
+            let sum = places.iter().enumerate().map(part).fold(0, u64::wrapping_add);
+            let hash = (self.version == 0).then_some(sum as u32);
+            let version = if page == 0 { self.version } else { 0 };
+            writer.begin(BlobHead { whole: true, version: Some(version), moved_for: 1, hash });
+            writer.section(PLACE, self.shapes.shape(PLACE).unwrap(), &codes, &mut bytes);
+            for (slot, place) in places.iter().enumerate() {
+                writer.row(slot as u8, None, None, base.onward_to(self.tick), place);
+            }
+            pieces.extend(writer.end(&codes, &mut bytes).ranges.into_iter().map(|range| (page as u16, range)));
         }
-        let pieces = writer.end(&codes, &mut bytes);
-        let count = pieces.ranges.len() as u32;
-        let frame = |(index, range): (usize, &std::ops::Range<u32>)| {
+        let count = pieces.len() as u32;
+        let frame = |(index, (page, range)): (usize, &(u16, std::ops::Range<u32>))| {
             let header = StateHeader { input_ack, tick: self.tick, quiet: 0, base, index: index as u32, count };
             let mut frame = Vec::new();
             header.encode(&mut frame);
             codes.encode(0, &mut frame);
-            Entry { page: 0, base, opened: None }.encode(&header, None, &mut frame);
+            Entry { page: *page, base, opened: None }.encode(&header, None, &mut frame);
             frame.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
             frame.into()
         };
-        pieces.ranges.iter().enumerate().map(frame).collect()
+        pieces.iter().enumerate().map(frame).collect()
     }
 }
 

@@ -25,6 +25,8 @@ fn built_in_schemas_are_sound_and_their_ids_are_stable() {
         (13, "Lifetime"),
         (14, "RigidBody"),
         (15, "Collider"),
+        (16, "Audience"),
+        (17, "Channels"),
     ];
     assert_eq!(ids, expected.map(|(id, name)| (id, name.to_owned())));
     for schema in crate::builtin_schemas() {
