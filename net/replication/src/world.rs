@@ -144,7 +144,7 @@ impl Tracked {
         !self.noted.is_empty()
     }
 
-    /// Is there anything of this tick to tell?
+    /// Is there nothing of this tick to tell?
     #[must_use]
     pub fn is_still(&self) -> bool {
         self.noted.is_empty() && self.moved.is_empty() && self.summed.is_empty() && self.places.gone().is_empty()
