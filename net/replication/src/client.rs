@@ -3,20 +3,16 @@
 use std::collections::VecDeque;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::Acks;
-use hd1_schema::ComponentId;
-use hd1_world::components::{CameraView, Channels, Transform};
-use hd1_world::described::Described;
+use hd1_protocol::{Acks, index::Cursor};
 
 use crate::{
-    limits::{OPEN_ENTITIES_PER_TICK, REORDERED_TICKS_MAX, RESEND_TICKS_MAX, VIEW_CELLS_MAX, VIEW_PAGES_MAX},
-    place::{Grid, PageKey, Place},
+    limits::{OPEN_ENTITIES_PER_TICK, REORDERED_TICKS_MAX, RESEND_TICKS_MAX, VIEW_PAGES_MAX},
+    place::Place,
+    sight::Sight,
     view::{NO_PAGE, PageView, Viewer},
-    world::Tracked,
+    world::{Tracked, Viewpoint},
 };
 
-/// Of the way to the end of the view, up to where things are shown in every tick, in every second and in every fourth.
-const RINGS: [f32; 2] = [0.4, 0.7];
 /// Ticks of waiting beyond the usual before something counts as lost.
 const PATIENCE_TICKS: u64 = 4;
 /// Fractions of a tick in the smoothed delay of acknowledgements.
@@ -27,8 +23,10 @@ const DELAY_UNITS: u64 = 8;
 pub struct Client {
     pub(crate) viewer: Viewer,
     channels: u32,
-    /// The cell it looks from, once it is known.
-    center: Option<(i32, i32)>,
+    /// Where its avatar is looked up.
+    cursor: Cursor,
+    /// From where it last looked around, once that is known.
+    from: Option<(i32, i32)>,
     /// By the page's number at this client.
     pub(crate) views: Vec<PageView>,
     free: Vec<u16>,
@@ -72,13 +70,13 @@ impl Budget {
     }
 
     /// A tick passes; what may leave now.
-    pub(crate) fn refill(&mut self) -> usize {
+    fn refill(&mut self) -> usize {
         self.level = self.level.saturating_add(self.per_tick).min(self.per_tick.saturating_mul(BURST_TICKS));
         self.level as usize
     }
 
     /// So much left, perhaps more than was there: that is missing later.
-    pub(crate) fn take(&mut self, bytes: usize) {
+    fn take(&mut self, bytes: usize) {
         self.level = self.level.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 }
@@ -88,7 +86,8 @@ impl Client {
         Client {
             viewer,
             channels: 0,
-            center: None,
+            cursor: Cursor::default(),
+            from: None,
             views: Vec::new(),
             free: Vec::new(),
             waiting: VecDeque::new(),
@@ -137,9 +136,18 @@ impl Client {
         self.sent.aged(now) & !self.received.aged(now) & (overtaken | late)
     }
 
-    pub(crate) fn note_sent(&mut self, now: Tick) {
+    /// A tick passes; bytes that it may be sent now.
+    pub(crate) fn room(&mut self) -> usize {
+        self.budget.as_mut().map_or(usize::MAX, Budget::refill)
+    }
+
+    /// It was sent state at `now`, so many bytes of pages.
+    pub(crate) fn note_sent(&mut self, now: Tick, bytes: usize) {
         self.sent.insert(now);
         self.told = now;
+        if let Some(budget) = &mut self.budget {
+            budget.take(bytes);
+        }
     }
 
     /// The pages it has open, with their numbers.
@@ -160,14 +168,17 @@ impl Client {
 
     /// Looks around: what comes into view waits to be opened, what leaves it to be closed.
     pub(crate) fn look(&mut self, tracked: &Tracked) {
-        let channels = self.own(tracked, Channels::ID).map_or(0, |lanes| lanes[0] as u32);
-        let center = self.look_from(tracked);
-        let has_moved = self.center != Some(center) || channels != self.channels;
-        if has_moved {
-            (self.center, self.channels) = (Some(center), channels);
-            self.look_anew(tracked, center);
+        let viewpoint = self.viewer.avatar.map(|avatar| tracked.viewpoint(&mut self.cursor, avatar));
+        let Viewpoint { channels, at } = viewpoint.unwrap_or_default();
+        let at = at.unwrap_or((0, 0));
+        let sight = Sight::of(tracked);
+        let stays = self.from.is_some_and(|from| channels == self.channels && sight.is_about(from, at));
+        if !stays {
+            (self.from, self.channels) = (Some(at), channels);
+            self.look_anew(tracked, sight, at);
             return;
         }
+        let from = self.from.unwrap_or(at);
         for (page, _) in tracked.places().gone() {
             self.waiting.retain(|waiting| waiting != page);
             if let Some(number) = self.number_of(*page) {
@@ -176,91 +187,49 @@ impl Client {
         }
         for page in tracked.places().made() {
             let key = tracked.places().page(*page).key();
-            if self.sees(tracked, key, center) && self.number_of(*page).is_none() && !self.waiting.contains(page) {
+            let is_seen = sight.reaches(key.place, from) && key.audience.includes(self.viewer.player, channels);
+            if is_seen && self.number_of(*page).is_none() && !self.waiting.contains(page) {
                 // What is made while one looks is most often someone who walks into an empty cell.
                 self.waiting.push_front(*page);
             }
         }
     }
 
-    fn own<'t>(&self, tracked: &'t Tracked, component: ComponentId) -> Option<&'t [i32]> {
-        tracked.lanes(self.viewer.avatar?, component).filter(|lanes| !lanes.is_empty())
-    }
-
-    /// The cell it looks from: its camera's, else its avatar's.
-    fn look_from(&self, tracked: &Tracked) -> (i32, i32) {
-        let Some(grid) = tracked.grid() else { return (0, 0) };
-        let camera = self.own(tracked, CameraView::ID).and_then(|lanes| {
-            // A camera's position has coarser steps than a transform's.
-            let [x, _, z] = *lanes.first_chunk::<3>()?;
-            Some((x.saturating_mul(CAMERA_STEPS), z.saturating_mul(CAMERA_STEPS)))
-        });
-        let body = || {
-            let root = self.viewer.avatar.map(|avatar| tracked.root_of(avatar))?;
-            let [x, _, z] = *tracked.lanes(root, Transform::ID)?.first_chunk::<3>()?;
-            Some((x, z))
+    fn look_anew(&mut self, tracked: &Tracked, sight: Sight, from: (i32, i32)) {
+        let (player, channels) = (self.viewer.player, self.channels);
+        let mut wanted: Vec<(u64, u32)> = Vec::new();
+        let mut want = |place: Place| {
+            let pages = tracked.places().at(place).iter().copied();
+            let far = sight.way_squared(place, from) as u64;
+            wanted.extend(
+                pages
+                    .filter(|page| tracked.places().page(*page).key().audience.includes(player, channels))
+                    .map(|page| (far, page)),
+            );
         };
-        let (x, z) = camera.or_else(body).unwrap_or((0, 0));
-        match self.center {
-            Some(center) if grid.holds(center, x, z) => center,
-            _ => grid.cell(x, z),
-        }
-    }
-
-    /// Is something in view?
-    fn sees(&self, tracked: &Tracked, key: PageKey, center: (i32, i32)) -> bool {
-        let is_near = match key.place {
-            Place::Everywhere => true,
-            Place::Cell(x, z) => is_in_reach(center, (x, z), cells_in_view(tracked)),
-        };
-        is_near && key.audience.includes(self.viewer.player, self.channels)
-    }
-
-    fn look_anew(&mut self, tracked: &Tracked, center: (i32, i32)) {
-        let reach = cells_in_view(tracked);
-        let mut wanted: Vec<(i64, u32)> = Vec::new();
-        let mut want = |place: Place, far: i64| {
-            for page in tracked.places().at(place) {
-                if tracked.places().page(*page).key().audience.includes(self.viewer.player, self.channels) {
-                    wanted.push((far, *page));
-                }
-            }
-        };
-        want(Place::Everywhere, -1);
-        if tracked.grid().is_some() {
-            let last = reach as i32 + 1;
-            for x in -last..=last {
-                for z in -last..=last {
-                    let cell = (center.0.saturating_add(x), center.1.saturating_add(z));
-                    if is_in_reach(center, cell, reach) {
-                        want(Place::Cell(cell.0, cell.1), i64::from(x * x + z * z));
-                    }
-                }
-            }
-        }
-        wanted.sort_unstable();
-        // What is open stays open a cell farther, or whoever walks along a border would see things come and go.
+        want(Place::Everywhere);
+        sight.cells(from).for_each(&mut want);
+        // What is open stays open a bit farther, or whoever walks to and fro would see things come and go.
+        let mut open = Vec::with_capacity(self.views.len());
         for number in 0..self.views.len() {
             let page = self.views[number].page();
             if page == NO_PAGE {
                 continue;
             }
             let key = tracked.places().exists(page).then(|| tracked.places().page(page).key());
-            let stays = key.is_some_and(|key| {
-                let is_near = match key.place {
-                    Place::Everywhere => true,
-                    Place::Cell(x, z) => is_in_reach(center, (x, z), reach + 1.0),
-                };
-                is_near && key.audience.includes(self.viewer.player, self.channels)
-            });
             match key {
-                Some(key) if stays => self.views[number].set_period(period(key.place, center, reach)),
+                Some(key) if sight.keeps(key.place, from) && key.audience.includes(player, channels) => {
+                    self.views[number].set_period(sight.period(key.place, from));
+                    open.push(page);
+                }
                 _ => self.close(number as u16),
             }
         }
-        let open = self.views.iter().map(PageView::page).filter(|page| *page != NO_PAGE);
-        let open: std::collections::HashSet<u32> = open.collect();
-        self.waiting = wanted.into_iter().map(|(_, page)| page).filter(|page| !open.contains(page)).collect();
+        open.sort_unstable();
+        wanted.retain(|(_, page)| open.binary_search(page).is_err());
+        wanted.sort_unstable();
+        self.waiting.clear();
+        self.waiting.extend(wanted.into_iter().map(|(_, page)| page));
     }
 
     fn close(&mut self, number: u16) {
@@ -271,8 +240,8 @@ impl Client {
     /// Pages that are opened now: as many as may be in one tick.
     pub(crate) fn take_waiting(&mut self, tracked: &Tracked) -> Vec<(u16, u32)> {
         let (mut opened, mut entities) = (Vec::new(), 0);
-        let center = self.center.unwrap_or_default();
-        let reach = cells_in_view(tracked);
+        let from = self.from.unwrap_or_default();
+        let sight = Sight::of(tracked);
         while let Some(page) = self.waiting.front().copied() {
             if !tracked.places().exists(page) {
                 self.waiting.pop_front();
@@ -286,7 +255,7 @@ impl Client {
             }
             self.waiting.pop_front();
             let mut view = PageView::open(page, tracked.tick());
-            view.set_period(period(found.key().place, center, reach));
+            view.set_period(sight.period(found.key().place, from));
             let number = match self.free.pop() {
                 Some(number) => {
                     self.views[usize::from(number)] = view;
@@ -304,7 +273,7 @@ impl Client {
 
     /// Does the view become complete with what was opened now?
     pub(crate) fn completes(&mut self) -> bool {
-        let completes = !self.is_complete && self.center.is_some() && self.waiting.is_empty();
+        let completes = !self.is_complete && self.from.is_some() && self.waiting.is_empty();
         self.is_complete |= completes;
         completes
     }
@@ -326,34 +295,5 @@ impl Client {
     /// The page that its avatar stands in.
     pub(crate) fn own_page(&self, tracked: &Tracked) -> u32 {
         self.viewer.avatar.and_then(|avatar: NetId| tracked.page_of(avatar)).unwrap_or(NO_PAGE)
-    }
-}
-
-/// Steps of a transform's position in one of a camera's.
-const CAMERA_STEPS: i32 = 10;
-
-/// How far the view goes, in cells, with what both ends of it may stand outside theirs.
-fn cells_in_view(tracked: &Tracked) -> f32 {
-    match (tracked.interest().view_m, tracked.interest().cell_m()) {
-        (Some(view), Some(cell)) => (view / cell + 2.0 * Grid::SLACK).clamp(0.0, VIEW_CELLS_MAX),
-        _ => 0.0,
-    }
-}
-
-/// Is any point of one cell as near to any of the other?
-fn is_in_reach(a: (i32, i32), b: (i32, i32), reach: f32) -> bool {
-    let between = |a: i32, b: i32| ((i64::from(a) - i64::from(b)).abs() - 1).max(0) as f32;
-    between(a.0, b.0).powi(2) + between(a.1, b.1).powi(2) < reach * reach
-}
-
-/// How seldom a place is sent: the farther, the more seldom.
-fn period(place: Place, center: (i32, i32), reach: f32) -> u8 {
-    let Place::Cell(x, z) = place else { return 1 };
-    let along = |a: i32, b: i32| (i64::from(a) - i64::from(b)) as f32;
-    let far = along(center.0, x).powi(2) + along(center.1, z).powi(2);
-    match RINGS.iter().filter(|ring| far > (**ring * reach.max(1.0)).powi(2)).count() {
-        0 => 1,
-        1 => 2,
-        _ => 4,
     }
 }

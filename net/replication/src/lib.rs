@@ -4,8 +4,8 @@
 //! part, encoding, is shared: entities stand in pages by where they are and who may see them, and what is encoded of a
 //! page serves all who see it. Read in this order:
 //! - [`place`], [`page`], [`world`]: where entities stand, and what is remembered of them ([`logged`]);
-//! - [`client`], [`view`]: what a client sees, what it was sent and what it has;
-//! - [`blobs`], [`mod@assemble`], [`replicator`]: how that becomes frames.
+//! - [`client`], [`view`], `sight`: what a client sees, what it was sent and what it has;
+//! - [`blobs`], `due`, `walk`, [`mod@assemble`], `frames`, [`replicator`]: how that becomes frames.
 //!
 //! The mirror in `hd1-protocol` is the other end; the property test in `tests/convergence.rs` holds the two together
 //! over a link that loses, repeats, reorders and delays.
@@ -14,12 +14,16 @@ pub mod assemble;
 pub mod blobs;
 pub mod capture;
 pub mod client;
+mod due;
+mod frames;
 pub mod limits;
 pub mod logged;
 pub mod page;
 pub mod place;
 pub mod replicator;
+mod sight;
 pub mod view;
+mod walk;
 pub mod world;
 
 pub use assemble::Outgoing;

@@ -5,10 +5,15 @@
 //! after the base holds what it was there. Entries lie in the order in which the changes came, so the walk is one pass
 //! over little more memory than has changed.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{hash, limits::PAGE_SLOTS, predict::Onward, state::BlobWriter};
+use hd1_protocol::{
+    hash,
+    limits::PAGE_SLOTS,
+    predict::Onward,
+    state::{Base, BlobWriter},
+};
 use hd1_schema::ComponentId;
 
 /// Words of a set of slots.
@@ -67,74 +72,121 @@ pub struct Logged {
     sum: u64,
     /// Those that changed since.
     unsummed: Slots,
-    /// The recent ticks that changed something, oldest first.
-    log: VecDeque<TickLog>,
-    /// Logs that are over, to be filled again.
-    spare: Vec<TickLog>,
-    /// All that changed after this tick is in the log.
-    forgotten: Tick,
+    log: Log,
 }
 
-/// What one tick changed.
+/// What the recent ticks changed, oldest first: all entries one behind the other, since most pages are small and most
+/// ticks change a few of their slots.
 #[derive(Debug, Default)]
-struct TickLog {
-    tick: Tick,
+struct Log {
+    /// Ticks that changed something, with the number of each one's first entry.
+    ticks: VecDeque<(Tick, u32)>,
+    /// The number of the first entry below; numbers wrap.
+    first: u32,
+    /// Whose.
     slots: Vec<u8>,
     /// What each was before: as many numbers as there are lanes.
     old: Vec<i32>,
+    /// All that changed after this tick is in it.
+    forgotten: Tick,
 }
 
-/// What a blob is to say of a page.
+impl Log {
+    /// Forgets what no base from `oldest` on needs, and begins a tick.
+    fn begin(&mut self, tick: Tick, oldest: Tick, lanes: usize) {
+        while self.ticks.front().is_some_and(|(tick, _)| *tick <= oldest) {
+            let Some((tick, _)) = self.ticks.pop_front() else { break };
+            self.forgotten = tick;
+        }
+        let over = match self.ticks.front() {
+            Some((_, first)) => first.wrapping_sub(self.first) as usize,
+            None => self.slots.len(),
+        };
+        // As much is moved down as was forgotten, at most.
+        if over * 2 >= self.slots.len() {
+            self.slots.drain(..over);
+            self.old.drain(..over * lanes);
+            self.first = self.first.wrapping_add(over as u32);
+        }
+        self.ticks.push_back((tick, self.first.wrapping_add(self.slots.len() as u32)));
+    }
+
+    /// The entries of the ticks after one, each tick's by themselves, oldest first.
+    fn after(&self, tick: Tick) -> impl Iterator<Item = (Tick, Range<usize>)> {
+        let from = self.ticks.iter().rposition(|(other, _)| *other <= tick).map_or(0, |at| at + 1);
+        let place = |number: u32| number.wrapping_sub(self.first) as usize;
+        self.ticks.range(from..).enumerate().map(move |(i, (tick, first))| {
+            let end = self.ticks.get(from + i + 1).map_or(self.slots.len(), |(_, end)| place(*end));
+            (*tick, place(*first)..end)
+        })
+    }
+}
+
+/// What a blob is to say of a page: in ticks before the one at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The tick at hand.
-    pub now: Tick,
-    /// What changed in which ticks, bit `i` for the `i`th before `now`, also where it is again what it was: a client may
+    /// What changed in which ticks, bit `i` for the `i`th before now, also where it is again what it was: a client may
     /// have seen it in between.
     pub told: u64,
-    /// Coded against the values at this tick.
-    pub base: Tick,
-    /// Drawn on from those at this one.
-    pub before: Tick,
+    /// Coded against the values so many ticks ago.
+    pub base_age: u32,
+    /// Drawn on from those so many ticks ago: as many or more.
+    pub before_age: u32,
     /// Or everything, against zeros.
     pub whole: bool,
 }
 
 impl Span {
+    /// The tick that it is coded against.
+    #[inline]
+    #[must_use]
+    pub fn base(&self, now: Tick) -> Tick {
+        Tick(now.0.saturating_sub(self.base_age.into()))
+    }
+
+    /// The tick before that, to draw on from.
+    #[inline]
+    #[must_use]
+    pub fn before(&self, now: Tick) -> Tick {
+        Tick(now.0.saturating_sub(self.before_age.into()))
+    }
+
+    /// As a frame says it.
+    #[inline]
+    #[must_use]
+    pub fn as_base(&self, now: Tick) -> Base {
+        Base { tick: self.base(now), before: self.before(now) }
+    }
+
+    /// How far to go on.
+    #[must_use]
+    pub fn onward(&self) -> Onward {
+        Onward::new(self.base_age.into(), u64::from(self.before_age.saturating_sub(self.base_age)))
+    }
+
     /// Is all told that whoever has the base may lack?
     #[must_use]
     pub fn tells_all(&self) -> bool {
-        let since_base = self.now.since(self.base).min(u64::BITS.into()) as u32;
-        self.whole || self.told.trailing_ones() >= since_base
+        self.whole || self.told.trailing_ones() >= self.base_age.min(u64::BITS)
     }
 
     /// Is what changed in a tick told?
     #[inline]
     #[must_use]
-    pub fn tells(&self, tick: Tick) -> bool {
-        // What the base has need not be told.
-        tick > self.base
-            && match self.now.0 - tick.0 {
-                age @ 0..64 => self.told >> age & 1 == 1,
-                // Older than what can be told one by one: with all the others, or not at all.
-                _ => self.told == u64::MAX,
-            }
+    pub fn tells(&self, now: Tick, tick: Tick) -> bool {
+        let age = now.0 - tick.0;
+        // What the base has need not be told; what is older than can be told one by one is told with all the others, or
+        // not at all.
+        age < u64::from(self.base_age) && if age < 64 { self.told >> age & 1 == 1 } else { self.told == u64::MAX }
     }
 }
 
-/// Where in the log an old value lies.
-#[derive(Clone, Copy, Debug, Default)]
-struct At {
-    log: u32,
-    entry: u32,
-}
-
-/// Slots that changed after a tick, each with where its value at that tick is.
+/// Slots that changed after a tick, each with the entry that has its value at that tick.
 #[derive(Debug)]
 struct Changed {
     marked: Slots,
     /// By slot, where it is marked.
-    at: [At; PAGE_SLOTS],
+    entries: [u32; PAGE_SLOTS],
 }
 
 /// What a walk through the log found; kept so that none need be made anew.
@@ -149,7 +201,7 @@ pub struct Found {
 
 impl Default for Found {
     fn default() -> Self {
-        let changed = || Changed { marked: Slots::default(), at: [At::default(); PAGE_SLOTS] };
+        let changed = || Changed { marked: Slots::default(), entries: [0; PAGE_SLOTS] };
         Found { news: Slots::default(), since_base: changed(), before_base: changed() }
     }
 }
@@ -167,9 +219,7 @@ impl Logged {
             parts: Vec::new(),
             sum: 0,
             unsummed: Slots::default(),
-            log: VecDeque::new(),
-            spare: Vec::new(),
-            forgotten: Tick(0),
+            log: Log::default(),
         }
     }
 
@@ -226,36 +276,22 @@ impl Logged {
     /// Replaces a value at `tick`; ticks ascend. Forgets what no base from `oldest` on needs.
     #[inline]
     pub fn set(&mut self, slot: u8, tick: Tick, oldest: Tick, lanes: &[i32]) {
-        if self.log.back().is_none_or(|log| log.tick != tick) {
-            self.begin(tick, oldest);
+        if self.log.ticks.back().is_none_or(|(last, _)| *last != tick) {
+            self.log.begin(tick, oldest, self.lanes);
         }
         let at = usize::from(slot) * self.lanes;
         let value = &mut self.values[at..at + self.lanes];
-        if let Some(log) = self.log.back_mut() {
-            log.slots.push(slot);
-            log.old.extend_from_slice(value);
-        }
+        self.log.slots.push(slot);
+        self.log.old.extend_from_slice(value);
         value.copy_from_slice(lanes);
         self.unsummed.insert(slot);
     }
 
-    fn begin(&mut self, tick: Tick, oldest: Tick) {
-        while self.log.front().is_some_and(|log| log.tick <= oldest) {
-            let Some(mut log) = self.log.pop_front() else { break };
-            self.forgotten = log.tick;
-            log.slots.clear();
-            log.old.clear();
-            self.spare.push(log);
-        }
-        let mut log = self.spare.pop().unwrap_or_default();
-        log.tick = tick;
-        self.log.push_back(log);
-    }
-
     /// Are the values at a tick still known?
+    #[inline]
     #[must_use]
     pub fn knows(&self, tick: Tick) -> bool {
-        tick >= self.forgotten
+        tick >= self.log.forgotten
     }
 
     /// The check sum over all values, by whose they are. What changed is hashed here and not as it changes: a value that
@@ -282,56 +318,55 @@ impl Logged {
 
     /// Has anything to be said of it?
     #[must_use]
-    pub fn has_news(&self, span: Span) -> bool {
-        span.whole || self.log.iter().rev().any(|log| span.tells(log.tick))
+    pub fn has_news(&self, span: Span, now: Tick) -> bool {
+        span.whole || self.log.ticks.iter().rev().any(|(tick, _)| span.tells(now, *tick))
     }
 
     /// Writes the rows that a span asks for. What structure brought is left out: it went with structure.
-    pub fn write(&self, span: Span, onward: Onward, found: &mut Found, writer: &mut BlobWriter) {
+    pub fn write(&self, span: Span, now: Tick, onward: Onward, found: &mut Found, writer: &mut BlobWriter) {
         if span.whole {
             self.present.iter().for_each(|slot| writer.row(slot, None, None, onward, self.value(slot)));
             return;
         }
-        self.find(span, found);
+        self.find(span, now, found);
         for slot in found.news.iter() {
-            let old = self.old(found.since_base.at[usize::from(slot)]);
+            let old = self.old(found.since_base.entries[usize::from(slot)]);
             let before = &found.before_base;
-            let before = before.marked.contains(slot).then(|| self.old(before.at[usize::from(slot)]));
+            let before = before.marked.contains(slot).then(|| self.old(before.entries[usize::from(slot)]));
             writer.row(slot, Some(old), before, onward, self.value(slot));
         }
     }
 
-    fn find(&self, span: Span, found: &mut Found) {
+    fn find(&self, span: Span, now: Tick, found: &mut Found) {
         let Found { news, since_base, before_base } = found;
         (*news, since_base.marked, before_base.marked) = Default::default();
-        for (number, log) in self.log.iter().enumerate() {
-            if log.tick <= span.before {
-                continue;
-            }
-            let is_before = log.tick <= span.base;
-            let is_told = span.tells(log.tick);
+        let (base, before) = (span.base(now), span.before(now));
+        for (tick, entries) in self.log.after(before) {
+            let is_before = tick <= base;
+            let is_told = span.tells(now, tick);
             let first_after = if is_before { &mut *before_base } else { &mut *since_base };
-            for (entry, slot) in log.slots.iter().enumerate() {
+            for entry in entries {
+                let slot = self.log.slots[entry];
                 // What was before structure brought it is another's, or nobody's. Where structure came after the tick
                 // before the base, a client does not know how it was there.
-                let rooted = self.rooted[usize::from(*slot)];
-                let is_there = self.present.contains(*slot) && rooted < log.tick;
-                if !is_there || (is_before && rooted > span.before) {
+                let rooted = self.rooted[usize::from(slot)];
+                let is_there = self.present.contains(slot) && rooted < tick;
+                if !is_there || (is_before && rooted > before) {
                     continue;
                 }
-                if first_after.marked.insert(*slot) {
-                    first_after.at[usize::from(*slot)] = At { log: number as u32, entry: entry as u32 };
+                if first_after.marked.insert(slot) {
+                    first_after.entries[usize::from(slot)] = entry as u32;
                 }
                 if is_told {
-                    news.insert(*slot);
+                    news.insert(slot);
                 }
             }
         }
     }
 
     #[inline]
-    fn old(&self, at: At) -> &[i32] {
-        &self.log[at.log as usize].old[at.entry as usize * self.lanes..][..self.lanes]
+    fn old(&self, entry: u32) -> &[i32] {
+        &self.log.old[entry as usize * self.lanes..][..self.lanes]
     }
 }
 
@@ -350,9 +385,10 @@ mod tests {
         let mut found = Found::default();
         let now = Tick(40);
         let told = (1 << (now.0 - since)) - 1;
-        logged.find(Span { now, told, base: Tick(base), before: Tick(before), whole: false }, &mut found);
+        let (base_age, before_age) = ((now.0 - base) as u32, (now.0 - before) as u32);
+        logged.find(Span { told, base_age, before_age, whole: false }, now, &mut found);
         let old = |changed: &Changed, slot: u8| {
-            changed.marked.contains(slot).then(|| logged.old(changed.at[usize::from(slot)])[0])
+            changed.marked.contains(slot).then(|| logged.old(changed.entries[usize::from(slot)])[0])
         };
         let value = |slot| (slot, old(&found.since_base, slot).unwrap(), old(&found.before_base, slot));
         found.news.iter().map(value).collect()

@@ -7,17 +7,13 @@ use hd1_protocol::{
     Acks,
     limits::PAGE_SLOTS,
     shapes::Shapes,
-    state::Pieces,
     structure::{self, StructureOp},
     wire::DecodeError,
 };
 use hd1_schema::{ComponentId, Row};
 use smallvec::SmallVec;
 
-use crate::{
-    logged::{Logged, Span},
-    place::PageKey,
-};
+use crate::{logged::Logged, place::PageKey};
 
 /// See the module's words.
 #[derive(Debug)]
@@ -43,15 +39,6 @@ pub struct Page {
     /// This tick's structure, as it happened.
     ops: Vec<StructureOp>,
     block: Block,
-    /// Its state of one tick, by what it is coded against.
-    pub(crate) blobs: Blobs,
-}
-
-/// What was encoded of a page for one tick.
-#[derive(Debug, Default)]
-pub struct Blobs {
-    pub(crate) tick: Tick,
-    pub(crate) list: SmallVec<[(Span, Pieces); 2]>,
 }
 
 /// One tick's structure as bytes.
@@ -94,7 +81,6 @@ impl Page {
             hash: None,
             ops: Vec::new(),
             block: Block::default(),
-            blobs: Blobs::default(),
         }
     }
 

@@ -107,6 +107,22 @@ impl Grid {
         (along(x), along(z))
     }
 
+    /// Side of a cell in steps.
+    #[must_use]
+    pub fn side(self) -> i64 {
+        self.side
+    }
+
+    /// Square of the way from a position to the nearest that counts as in a cell, in steps.
+    #[must_use]
+    pub fn way_squared(self, cell: (i32, i32), from: (i32, i32)) -> f64 {
+        let along = |cell: i32, from: i32| {
+            let off = i64::from(from) - i64::from(cell) * self.side;
+            (-self.slack - off).max(off - self.side - self.slack).max(0) as f64
+        };
+        along(cell.0, from.0).powi(2) + along(cell.1, from.1).powi(2)
+    }
+
     /// Does a position still count as in a cell?
     #[inline]
     #[must_use]
@@ -129,6 +145,8 @@ mod tests {
         assert_eq!((grid.cell(0, 31), grid.cell(-1, 32)), ((0, 0), (-1, 1)));
         assert!(grid.holds((0, 0), -4, 35) && !grid.holds((0, 0), -5, 0) && !grid.holds((0, 0), 0, 36));
         assert_eq!(grid.cell(i32::MIN, i32::MAX).1, i32::MAX / 32);
+        let way = |from| grid.way_squared((0, 0), from).sqrt();
+        assert_eq!((way((5, 5)), way((-4, 36)), way((-14, 5)), way((-7, 40))), (0.0, 0.0, 10.0, 5.0));
     }
 
     #[test]

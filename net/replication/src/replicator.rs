@@ -1,7 +1,7 @@
 //! From a world that changes to frames for each client.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -14,7 +14,7 @@ use hd1_protocol::{
 use hd1_schema::ComponentSchema;
 
 use crate::{
-    assemble::{self, Assembly, Outgoing},
+    assemble::{Assembly, Outgoing},
     blobs::BlobStore,
     client::{Budget, Client},
     limits::HISTORY_TICKS,
@@ -22,6 +22,9 @@ use crate::{
     view::Viewer,
     world::Tracked,
 };
+
+/// Chunks of different pages that are kept within a tick.
+const OPENED_MAX: usize = 4;
 
 /// A client of one replicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,8 +43,8 @@ struct Shared {
     tracked: Tracked,
     blobs: BlobStore,
     assembly: Assembly,
-    /// What was opened together in this tick, for all who open the same.
-    opened: HashMap<Vec<u32>, Arc<[ChunkBody]>>,
+    /// What was opened together in this tick, the last few: who comes along with others opens the same.
+    opened: VecDeque<(Vec<u32>, Arc<[ChunkBody]>)>,
 }
 
 impl Replicator {
@@ -150,8 +153,8 @@ impl Shared {
         if client.has_own_structure() {
             self.open(client, true, &mut out.reliable)?;
         }
-        out.reliable.extend(assemble::structure_frame(client, &self.tracked));
-        self.assembly.state(client, &mut self.tracked, &mut self.blobs, input_ack, &mut out.state);
+        out.reliable.extend(self.assembly.structure(client, &self.tracked));
+        self.assembly.state(client, &self.tracked, &mut self.blobs, input_ack, &mut out.state);
         Ok(())
     }
 
@@ -179,13 +182,14 @@ impl Shared {
     }
 
     fn bodies(&mut self, pages: Vec<u32>) -> Result<Arc<[ChunkBody]>, DecodeError> {
-        if let Some(bodies) = self.opened.get(&pages) {
+        if let Some((_, bodies)) = self.opened.iter().find(|(opened, _)| *opened == pages) {
             return Ok(Arc::clone(bodies));
         }
         let mut shown = Shown::default();
         pages.iter().for_each(|page| self.tracked.show(*page, &mut shown));
         let bodies: Arc<[ChunkBody]> = snapshot::encode(self.tracked.shapes(), &shown)?.into();
-        self.opened.insert(pages, Arc::clone(&bodies));
+        self.opened.truncate(OPENED_MAX - 1);
+        self.opened.push_front((pages, Arc::clone(&bodies)));
         Ok(bodies)
     }
 }

@@ -7,12 +7,12 @@
 //! as well, the one after it says everything since the base, and what was sent in between counts no more.
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{Acks, state::Base};
+use hd1_protocol::Acks;
 
 use crate::{limits::RESEND_TICKS_MAX, logged::Span};
 
 /// A page as one client has it. There are many of these, so they are small: ticks count back from the newest sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageView {
     /// Bit `i`: was it sent `i` ticks before the newest?
     sent: u64,
@@ -109,6 +109,20 @@ impl PageView {
         (tick.0 as u32).wrapping_add(self.page) & (u32::from(self.period) - 1) == 0
     }
 
+    /// Is this the newest tick sent?
+    #[inline]
+    #[must_use]
+    pub fn is_newest(&self, tick: Tick) -> bool {
+        self.newest == tick.0 as u32
+    }
+
+    /// Has its state changed since it was last sent, when that was last at `moved`, of which these are the low bits?
+    #[inline]
+    #[must_use]
+    pub fn is_older_than(&self, moved: u32) -> bool {
+        moved.wrapping_sub(self.newest).cast_signed() > 0
+    }
+
     /// Is something under way?
     #[inline]
     #[must_use]
@@ -116,17 +130,18 @@ impl PageView {
         self.flags & (IN_FLIGHT | BROKEN) != 0
     }
 
-    /// When it was opened, while the client may not know.
+    /// May the client not know yet that it is open? It was opened at its base.
+    #[inline]
     #[must_use]
-    pub fn opened(&self, now: Tick) -> Option<Tick> {
-        (self.flags & FRESH != 0).then(|| self.base(now))
+    pub fn is_fresh(&self) -> bool {
+        self.flags & FRESH != 0
     }
 
     /// The newest tick sent.
     #[inline]
     #[must_use]
     pub fn newest(&self, now: Tick) -> Tick {
-        Tick(now.0 - u64::from((now.0 as u32).wrapping_sub(self.newest)))
+        Tick(now.0 - u64::from(self.age(now)))
     }
 
     /// The newest tick at which the client has the page whole.
@@ -135,74 +150,73 @@ impl PageView {
         Tick(self.newest(now).0.saturating_sub(self.base_age.into()))
     }
 
-    fn before(&self, now: Tick) -> Tick {
-        Tick(self.newest(now).0.saturating_sub(self.before_age.into()))
+    /// Ticks since the newest sent.
+    #[inline]
+    fn age(&self, now: Tick) -> u32 {
+        (now.0 as u32).wrapping_sub(self.newest)
     }
 
     /// Takes in what the client has, and what is lost (bit `i`: the tick `i` before `now`): what must be said again.
+    #[inline]
     pub fn settle(&mut self, now: Tick, received: Acks, lost: u64) -> Again {
         if self.flags & BROKEN != 0 {
             return Again::All;
         }
-        let newest = self.newest(now);
-        let missing = self.sent & !received.aged(newest) & self.newer_than_base();
+        let age = self.age(now);
+        let missing = self.sent & !received.aged(self.newest(now)) & !ones_from(self.base_age.into());
+        let oldest_missing = u64::BITS - missing.leading_zeros();
         // Older than all that is missing.
-        let known = self.sent & ones_from(64 - u64::from(missing.leading_zeros()));
-        if known != 0 {
-            self.stand_on(known, now);
+        let known = self.sent & ones_from(oldest_missing);
+        if known != 0 && known.trailing_zeros() < u32::from(self.base_age) {
+            self.stand_on(known, age);
         }
         if missing == 0 {
             self.flags &= !IN_FLIGHT;
             return Again::Nothing;
         }
-        let age = now.0 - newest.0;
-        let oldest = age + 63 - u64::from(missing.leading_zeros());
-        let is_gone = missing & lost.checked_shr(u32::try_from(age).unwrap_or(u32::MAX)).unwrap_or(0);
-        match is_gone {
-            0 if oldest <= RESEND_TICKS_MAX => Again::Nothing,
-            // What was to mend a loss may be lost itself.
-            0 => Again::All,
-            _ if self.repaired_age != NEVER => Again::All,
-            _ => Again::Lost(self.told_by(is_gone).checked_shl(u32::try_from(age).unwrap_or(u32::MAX)).unwrap_or(0)),
+        let is_gone = missing & down(lost, age);
+        if is_gone == 0 && u64::from(age) + u64::from(oldest_missing) <= RESEND_TICKS_MAX + 1 {
+            return Again::Nothing;
         }
+        // What was to mend a loss may be lost itself.
+        if is_gone == 0 || self.repaired_age != NEVER {
+            return Again::All;
+        }
+        Again::Lost(up(self.told_by(is_gone), age))
     }
 
     /// The ticks whose changes were told by some that were sent: each tells those since the one before it.
     fn told_by(&self, mut gone: u64) -> u64 {
         let mut told = 0;
         while gone != 0 {
-            let age = u64::from(gone.trailing_zeros());
+            let age = gone.trailing_zeros();
             let before = (self.sent & ones_from(age + 1)).trailing_zeros();
-            told |= ones_from(age) & !ones_from(before.into());
+            told |= ones_from(age) & !ones_from(before);
             gone &= gone - 1;
         }
         told
     }
 
-    /// Bits of ticks newer than the base.
-    fn newer_than_base(&self) -> u64 {
-        1u64.checked_shl(self.base_age.into()).map_or(u64::MAX, |bit| bit - 1)
-    }
-
-    /// The base becomes the newest of the `known` ticks, which the client has with all before them.
+    /// The base becomes the newest of the `known` ticks, which the client has with all before them, and which is newer
+    /// than the base; `passed` ticks since the newest.
     ///
     /// How things go on is told from the base and from a tick as long before it as the base is behind: from a shorter
     /// way the rounding of both would be blown up, on a longer one they would have turned. It never goes back, since
     /// a client forgets what is older.
-    fn stand_on(&mut self, known: u64, now: Tick) {
-        let age = known.trailing_zeros() as u16;
-        let waits = self.repaired_age != NEVER && age > u16::from(self.repaired_age);
-        if age >= self.base_age || waits {
-            return;
+    #[inline]
+    fn stand_on(&mut self, known: u64, passed: u32) {
+        let age = known.trailing_zeros();
+        let mut whole = known;
+        if self.repaired_age != NEVER {
+            let repaired = u32::from(self.repaired_age);
+            if age > repaired {
+                return;
+            }
+            // Between what was lost and what mended it the client had no tick whole.
+            whole &= !ones_from(repaired + 1) | ones_from(self.base_age.into());
         }
-        // Between what was lost and what mended it the client had no tick whole.
-        let whole = match self.repaired_age {
-            NEVER => known,
-            repaired => known & (!ones_from(u64::from(repaired) + 1) | ones_from(self.base_age.into())),
-        };
-        let ahead = (now.0 - self.newest(now).0 + u64::from(age)).max(1);
-        let older = whole & ones_from(u64::from(age) + 1);
-        let far_enough = older & ones_from(u64::from(age) + ahead);
+        let older = whole & ones_from(age + 1);
+        let far_enough = older & ones_from(age + (passed + age).max(1));
         let before = if far_enough != 0 {
             far_enough.trailing_zeros() as u16
         } else if older != 0 {
@@ -211,11 +225,11 @@ impl PageView {
             self.base_age
         };
         self.before_age = before.min(self.before_age);
-        self.base_age = age;
+        self.base_age = age as u16;
         self.flags &= !FRESH;
         if self.repaired_age != NEVER {
             self.repaired_age = NEVER;
-            self.sent &= !ones_from(u64::from(age) + 1);
+            self.sent &= !ones_from(age + 1);
         }
     }
 
@@ -226,43 +240,43 @@ impl PageView {
     }
 
     /// What is to be said at `now`: what changed since the last time, and what is to be said again.
+    #[inline]
     #[must_use]
     pub fn span(&self, now: Tick, again: Again) -> Span {
-        let base = self.base(now);
-        let since = |tick: Tick| !ones_from(now.since(tick));
+        let passed = self.age(now);
+        let base_age = u32::from(self.base_age).saturating_add(passed);
         let told = match again {
-            Again::Nothing => since(self.newest(now)),
-            Again::Lost(ticks) => since(self.newest(now)) | ticks,
-            Again::All => since(base),
+            Again::Nothing => !ones_from(passed),
+            Again::Lost(ticks) => !ones_from(passed) | ticks,
+            Again::All => !ones_from(base_age),
         };
-        Span { now, told, base, before: self.before(now), whole: self.base_age == AGE_MAX }
+        let before_age = u32::from(self.before_age).saturating_add(passed);
+        Span { told, base_age, before_age, whole: self.base_age == AGE_MAX }
     }
 
     /// It was sent at `now`, with what was said again.
+    #[inline]
     pub fn note_sent(&mut self, now: Tick, again: Again) {
-        let passed = now.0 - self.newest(now).0;
-        let unknown = self.sent & self.newer_than_base();
+        let passed = self.age(now);
+        let unknown = self.sent & !ones_from(self.base_age.into());
         match again {
             Again::All => {
                 self.sent &= !unknown;
                 self.flags &= !BROKEN;
             }
             // Something that may be lost is too long ago to tell.
-            _ if unknown & ones_from(64u64.saturating_sub(passed)) != 0 => self.flags |= BROKEN,
-            Again::Lost(ticks) => {
-                self.sent &= !ticks.checked_shr(u32::try_from(passed).unwrap_or(u32::MAX)).unwrap_or(0);
-            }
+            _ if unknown & ones_from(u64::BITS.saturating_sub(passed)) != 0 => self.flags |= BROKEN,
+            Again::Lost(ticks) => self.sent &= !down(ticks, passed),
             Again::Nothing => {}
         }
-        let shift = u32::try_from(passed).unwrap_or(u32::MAX);
-        self.sent = self.sent.checked_shl(shift).unwrap_or(0) | 1;
-        let aged = |age: u16| u16::try_from(u64::from(age) + passed).unwrap_or(AGE_MAX);
+        self.sent = up(self.sent, passed) | 1;
+        let aged = |age: u16| u32::from(age).saturating_add(passed).min(AGE_MAX.into()) as u16;
         (self.base_age, self.before_age) = (aged(self.base_age), aged(self.before_age));
-        self.repaired_age = match (again, self.repaired_age) {
-            (Again::Nothing, NEVER) => NEVER,
-            (Again::Nothing, age) => u8::try_from(u64::from(age) + passed).map_or(NEVER - 1, |age| age.min(NEVER - 1)),
-            _ => 0,
-        };
+        if again != Again::Nothing {
+            self.repaired_age = 0;
+        } else if self.repaired_age != NEVER {
+            self.repaired_age = u32::from(self.repaired_age).saturating_add(passed).min(u32::from(NEVER) - 1) as u8;
+        }
         self.newest = now.0 as u32;
         self.flags |= IN_FLIGHT;
     }
@@ -270,16 +284,20 @@ impl PageView {
 
 /// All bits from the `first` on.
 #[inline]
-fn ones_from(first: u64) -> u64 {
-    u64::MAX.checked_shl(u32::try_from(first).unwrap_or(u32::MAX)).unwrap_or(0)
+fn ones_from(first: u32) -> u64 {
+    up(u64::MAX, first)
 }
 
-impl Span {
-    /// As a frame says it.
-    #[must_use]
-    pub fn as_base(&self) -> Base {
-        Base { tick: self.base, before: self.before }
-    }
+/// Each bit so many places on; what goes beyond the last is gone.
+#[inline]
+fn up(bits: u64, places: u32) -> u64 {
+    if places < u64::BITS { bits << places } else { 0 }
+}
+
+/// Each bit so many places back; what goes beyond the first is gone.
+#[inline]
+fn down(bits: u64, places: u32) -> u64 {
+    if places < u64::BITS { bits >> places } else { 0 }
 }
 
 /// Whose view it is.
@@ -303,13 +321,13 @@ mod tests {
 
     fn bases(view: &PageView, now: u64) -> (u64, u64, u64) {
         let span = view.span(Tick(now), Again::Nothing);
-        (now - u64::from(span.told.trailing_ones()), span.base.0, span.before.0)
+        (now - u64::from(span.told.trailing_ones()), span.base(Tick(now)).0, span.before(Tick(now)).0)
     }
 
     #[test]
     fn the_base_follows_what_came_whole() {
         let mut view = PageView::open(7, Tick(100));
-        assert_eq!(view.opened(Tick(101)), Some(Tick(100)));
+        assert!(view.is_fresh() && view.base(Tick(101)) == Tick(100));
         for now in 101..=104 {
             assert_eq!(view.settle(Tick(now), acks(&[]), 0), Again::Nothing);
             assert_eq!(bases(&view, now), (now - 1, 100, 100));
@@ -318,7 +336,7 @@ mod tests {
         assert!(view.is_in_flight());
         // 102 is missing: only 101 counts.
         view.settle(Tick(105), acks(&[101, 103, 104]), 0);
-        assert_eq!((bases(&view, 105), view.opened(Tick(105))), ((104, 101, 100), None));
+        assert_eq!((bases(&view, 105), view.is_fresh()), ((104, 101, 100), false));
         // It came after all.
         view.settle(Tick(105), acks(&[101, 102, 103, 104]), 0);
         assert_eq!(bases(&view, 105), (104, 104, 103));
@@ -373,7 +391,8 @@ mod tests {
         view.settle(Tick(103), acks(&[101]), 0);
         assert_eq!(view.settle(Tick(900), acks(&[101, 899]), u64::MAX), Again::Nothing);
         let span = view.span(Tick(900), Again::Nothing);
-        assert_eq!((span.told, span.base, span.before), (u64::MAX, Tick(101), Tick(100)));
+        let told = (span.told, span.base(Tick(900)), span.before(Tick(900)));
+        assert_eq!(told, (u64::MAX, Tick(101), Tick(100)));
         view.note_sent(Tick(900), Again::Nothing);
         assert_eq!(bases(&view, 901).1, 101);
         view.settle(Tick(902), acks(&[900]), 0);

@@ -20,6 +20,10 @@ use hd1_protocol::{
     wire::DecodeError,
 };
 use hd1_schema::{ComponentId, ComponentSchema, Delivery, Row};
+use hd1_world::{
+    components::{CameraView, Channels, Transform},
+    described::Described,
+};
 use smallvec::SmallVec;
 
 use crate::{
@@ -28,7 +32,7 @@ use crate::{
     place::{Grid, Interest},
 };
 use facts::Facts;
-pub use places::Places;
+pub use places::{News, Places};
 
 /// See the module's words.
 #[derive(Debug, Default)]
@@ -56,6 +60,19 @@ pub struct Tracked {
     /// Where the last change was: they come by ascending entity within a component.
     cursor: Cursor,
 }
+
+/// Where an avatar looks from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Viewpoint {
+    /// Channels that it has, as bits.
+    pub channels: u32,
+    /// Over the ground, in steps of a transform's position: its camera, else its body; `None` where it has neither, or
+    /// everything is shown.
+    pub at: Option<(i32, i32)>,
+}
+
+/// Steps of a transform's position in one of a camera's.
+const CAMERA_STEPS: i32 = 10;
 
 /// One entity.
 #[derive(Debug)]
@@ -127,9 +144,12 @@ impl Tracked {
         &self.places
     }
 
-    /// As [`Tracked::places`], to note what was made of them.
-    pub(crate) fn shapes_and_places(&mut self) -> (&Shapes, &mut Places) {
-        (&self.shapes, &mut self.places)
+    /// Are a page's values at a tick still known?
+    #[inline]
+    #[must_use]
+    pub(crate) fn knows(&self, page: u32, tick: Tick) -> bool {
+        // What is older than this may be known all the same, where little has changed since.
+        tick >= self.oldest || self.places.page(page).knows(tick)
     }
 
     /// Pages whose state changed in this tick.
@@ -153,22 +173,43 @@ impl Tracked {
     /// A component of an entity that stands somewhere: its lanes.
     #[must_use]
     pub fn lanes(&self, id: NetId, component: ComponentId) -> Option<&[i32]> {
-        let entity = &self.entities[self.index.get(id)? as usize];
+        self.lanes_of(&self.entities[self.index.get(id)? as usize], component)
+    }
+
+    fn lanes_of<'a>(&'a self, entity: &'a Entity, component: ComponentId) -> Option<&'a [i32]> {
         let (page, slot) = entity.home?;
         let value = self.places.page(page).value(slot, component);
         value.or_else(|| entity.row(component).map(|row| row.lanes.as_slice()))
     }
 
+    /// Where an avatar looks from, and what it may see besides what everybody may. `cursor` is the asker's own.
+    pub(crate) fn viewpoint(&self, cursor: &mut Cursor, avatar: NetId) -> Viewpoint {
+        let Some(who) = self.index.seek(cursor, avatar) else { return Viewpoint::default() };
+        let entity = &self.entities[who as usize];
+        let channels = self.lanes_of(entity, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
+        if self.grid.is_none() {
+            return Viewpoint { channels, at: None };
+        }
+        let camera = || {
+            // A camera's position has coarser steps than a transform's.
+            let [x, _, z] = *self.lanes_of(entity, CameraView::ID)?.first_chunk::<3>()?;
+            Some((x.saturating_mul(CAMERA_STEPS), z.saturating_mul(CAMERA_STEPS)))
+        };
+        let body = || {
+            let [x, _, z] = *self.lanes_of(self.root_of(entity), Transform::ID)?.first_chunk::<3>()?;
+            Some((x, z))
+        };
+        Viewpoint { channels, at: camera().or_else(body) }
+    }
+
     /// What an entity is attached to in the end: itself where it is to nothing.
-    #[must_use]
-    pub fn root_of(&self, id: NetId) -> NetId {
-        let mut root = id;
+    fn root_of<'a>(&'a self, mut root: &'a Entity) -> &'a Entity {
         for _ in 0..PARENTS_MAX {
-            let parent = self.index.get(root).map_or(NetId::NONE, |who| self.entities[who as usize].facts.parent);
-            if self.index.get(parent).is_none() {
-                break;
+            let parent = root.facts.parent;
+            match (parent != NetId::NONE).then(|| self.index.get(parent)).flatten() {
+                Some(parent) => root = &self.entities[parent as usize],
+                None => break,
             }
-            root = parent;
         }
         root
     }
@@ -183,9 +224,11 @@ impl Tracked {
     /// Starts a tick. No base from now on is older than `oldest`.
     pub fn begin(&mut self, tick: Tick, oldest: Tick) {
         self.tick = tick;
-        self.oldest = oldest;
+        self.oldest = oldest.max(self.oldest);
         for page in self.noted.drain(..).chain(self.moved.drain(..)).chain(self.summed.drain(..)) {
             self.places.page_mut(page).begin();
+            let news = self.places.news_mut(page);
+            (news.has_structure, news.has_sum) = (false, false);
         }
         self.places.begin(tick);
     }
@@ -237,6 +280,7 @@ impl Tracked {
                 set @ (Set::First | Set::Changed) => {
                     if set == Set::First {
                         self.moved.push(number);
+                        self.places.news_mut(number).moved = self.tick.0 as u32;
                     }
                     if facts::is_fact(component) {
                         self.learn(who, component, row);
@@ -287,7 +331,10 @@ impl Tracked {
         self.noted.sort_unstable();
         self.noted.dedup();
         for page in &self.noted {
-            self.places.page_mut(*page).end(self.tick, &self.shapes)?;
+            let found = self.places.page_mut(*page);
+            found.end(self.tick, &self.shapes)?;
+            let has_structure = found.version() > 0 && found.structure_tick() == self.tick;
+            self.places.news_mut(*page).has_structure = has_structure;
         }
         self.sum_up();
         Ok(())
@@ -302,6 +349,9 @@ impl Tracked {
                 page.sum_up(self.tick);
                 self.summed.push(number);
             }
+        }
+        for page in &self.summed {
+            self.places.news_mut(*page).has_sum = true;
         }
     }
 

@@ -46,12 +46,12 @@ impl Acks {
     #[inline]
     #[must_use]
     pub fn aged(self, now: Tick) -> u64 {
-        match now.0.checked_sub(self.newest.0) {
-            Some(ahead) => self.bits.checked_shl(u32::try_from(ahead).unwrap_or(u32::MAX)).unwrap_or(0),
-            None => {
-                let behind = self.newest.0 - now.0;
-                self.bits.checked_shr(u32::try_from(behind).unwrap_or(u32::MAX)).unwrap_or(0)
-            }
+        if now >= self.newest {
+            let later = now.0 - self.newest.0;
+            if later < ACK_TICKS { self.bits << later } else { 0 }
+        } else {
+            let earlier = self.newest.0 - now.0;
+            if earlier < ACK_TICKS { self.bits >> earlier } else { 0 }
         }
     }
 

@@ -35,11 +35,13 @@ pub(crate) struct Section {
     differences: Vec<i32>,
     /// By lane and bits: how many differences have so many, of groups that are not as expected.
     sizes: [[u32; 33]; LANES_MAX],
+    /// Lanes with sizes.
+    lanes: usize,
 }
 
 impl Default for Section {
     fn default() -> Self {
-        Section { heads: Vec::new(), differences: Vec::new(), sizes: [[0; 33]; LANES_MAX] }
+        Section { heads: Vec::new(), differences: Vec::new(), sizes: [[0; 33]; LANES_MAX], lanes: 0 }
     }
 }
 
@@ -52,12 +54,14 @@ impl Section {
     pub(crate) fn clear(&mut self) {
         self.heads.clear();
         self.differences.clear();
-        self.sizes = [[0; 33]; LANES_MAX];
+        self.sizes[..self.lanes].fill([0; 33]);
+        self.lanes = 0;
     }
 
     /// Adds a row: `lanes` where `expect` makes what was expected. Both fill the shape. Numbers ascend.
     #[inline]
     pub(crate) fn push(&mut self, shape: &Shape, id: u32, lanes: &[i32], expect: impl FnOnce(&mut [i32])) {
+        self.lanes = shape.lanes;
         let start = self.differences.len();
         self.differences.resize(start + shape.lanes, 0);
         let row = &mut self.differences[start..];

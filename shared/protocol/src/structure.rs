@@ -93,11 +93,9 @@ const REMOVE: u8 = 3;
 const ARRIVE: u8 = 4;
 
 /// Begins a frame: blocks follow.
-#[must_use]
-pub fn begin_frame(tick: Tick) -> Vec<u8> {
-    let mut out = vec![FrameKind::Structure as u8];
-    wire::varint(&mut out, tick.0);
-    out
+pub fn begin_frame(out: &mut Vec<u8>, tick: Tick) {
+    out.push(FrameKind::Structure as u8);
+    wire::varint(out, tick.0);
 }
 
 /// Begins the block of a page that changed: as many ops follow as it says, at least one.
@@ -149,7 +147,8 @@ pub fn write_op(out: &mut Vec<u8>, shapes: &Shapes, op: &StructureOp) -> Result<
 /// # Errors
 /// As [`write_op`].
 pub fn encode(shapes: &Shapes, batch: &StructureBatch) -> Result<Vec<u8>, DecodeError> {
-    let mut out = begin_frame(batch.tick);
+    let mut out = Vec::new();
+    begin_frame(&mut out, batch.tick);
     for block in &batch.blocks {
         match block {
             Block::Closed { page } => close_block(&mut out, *page),

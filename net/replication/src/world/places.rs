@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Places {
     pages: Vec<Option<Page>>,
+    /// By page.
+    news: Vec<News>,
     free: Vec<u32>,
     by_place: HashMap<Place, Vec<u32>>,
     /// Pages made in this tick.
@@ -22,7 +24,33 @@ pub struct Places {
     gone: Vec<(u32, Place)>,
 }
 
+/// What every client asks of each of its pages in every tick: kept together, since pages lie far from each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct News {
+    /// The newest tick in which state changed, its low bits.
+    pub moved: u32,
+    /// Was its structure changed in this tick?
+    pub has_structure: bool,
+    /// Is its check sum told in this tick?
+    pub has_sum: bool,
+}
+
+/// Ticks after which a page counts as moved once more, so that the low bits of ticks tell which is newer.
+const STILL_TICKS_MAX: u32 = 1 << 30;
+
 impl Places {
+    /// What there is to say of a page.
+    #[inline]
+    #[must_use]
+    pub fn news(&self, page: u32) -> News {
+        self.news[page as usize]
+    }
+
+    #[inline]
+    pub(super) fn news_mut(&mut self, page: u32) -> &mut News {
+        &mut self.news[page as usize]
+    }
+
     /// A page that exists.
     ///
     /// # Panics
@@ -94,13 +122,16 @@ impl Places {
             return number;
         }
         let page = Some(Page::new(key, tick));
+        let news = News { moved: tick.0 as u32, ..News::default() };
         let number = match self.free.pop() {
             Some(number) => {
                 self.pages[number as usize] = page;
+                self.news[number as usize] = news;
                 number
             }
             None => {
                 self.pages.push(page);
+                self.news.push(news);
                 (self.pages.len() - 1) as u32
             }
         };
@@ -118,6 +149,9 @@ impl Places {
         }
         for number in 0..self.pages.len() {
             let Some(page) = &self.pages[number] else { continue };
+            let moved = &mut self.news[number].moved;
+            let still = (tick.0 as u32).wrapping_sub(*moved);
+            *moved = moved.wrapping_add(still.saturating_sub(STILL_TICKS_MAX));
             let place = page.key().place;
             if !page.is_empty() || tick.since(page.structure_tick()) < SWEEP_EVERY_TICKS {
                 continue;
