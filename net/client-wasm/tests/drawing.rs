@@ -64,7 +64,7 @@ impl Scene {
         if let Some((id, position)) = moved {
             let (component, row) = self.row("Transform", &json!({ "position": position }));
             writer.section(component, self.shapes.shape(component).unwrap(), &codes, &mut bytes);
-            writer.row(id as u8, None, None, base.onward_to(Tick(tick)), &row.lanes);
+            writer.row(id as u8, None, &row.lanes);
         }
         writer.end(&codes, &mut bytes);
         let header = StateHeader { input_ack: 0, tick: Tick(tick), quiet: 0, base, index: 0, count: 1 };

@@ -135,8 +135,7 @@ impl BlobStore {
         if self.pieces.ranges.len() as u32 == first_piece + 1 {
             self.pieces.ranges.pop();
         }
-        let (bytes, pieces) =
-            ((start, self.bytes.len() as u32), (first_piece, self.pieces.ranges.len() as u32));
+        let (bytes, pieces) = ((start, self.bytes.len() as u32), (first_piece, self.pieces.ranges.len() as u32));
         self.first[page as usize] = self.blobs.len() as u32;
         self.blobs.push(Blob { page, span, next: first, codes, bytes, pieces });
         self.blobs.len() as u32 - 1

@@ -11,7 +11,7 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     hash,
     limits::PAGE_SLOTS,
-    predict::Onward,
+    predict::{Known, Onward},
     state::{Base, BlobWriter},
 };
 use hd1_schema::ComponentId;
@@ -31,17 +31,25 @@ impl Slots {
         self.0[slot as usize / 64] >> (slot % 64) & 1 == 1
     }
 
-    /// Adds a slot; was it new?
+    /// Adds a slot.
     #[inline]
-    pub const fn insert(&mut self, slot: u8) -> bool {
-        let was = self.contains(slot);
+    pub const fn insert(&mut self, slot: u8) {
         self.0[slot as usize / 64] |= 1 << (slot % 64);
-        !was
     }
 
     #[inline]
     const fn remove(&mut self, slot: u8) {
         self.0[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+
+    /// Adds all of another set.
+    fn add(&mut self, other: Slots) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Keeps only those that are in another set too.
+    fn keep(&mut self, other: Slots) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
     }
 
     /// Ascending.
@@ -66,6 +74,8 @@ pub struct Logged {
     values: Vec<i32>,
     /// By slot: when structure brought the value.
     rooted: Vec<Tick>,
+    /// When structure last brought any.
+    newest_root: Tick,
     /// By slot: its part of the check sum as it was last summed up.
     parts: Vec<u64>,
     /// All parts.
@@ -112,7 +122,7 @@ impl Log {
     }
 
     /// The entries of the ticks after one, each tick's by themselves, oldest first.
-    fn after(&self, tick: Tick) -> impl Iterator<Item = (Tick, Range<usize>)> {
+    fn after(&self, tick: Tick) -> impl DoubleEndedIterator<Item = (Tick, Range<usize>)> {
         let from = self.ticks.iter().rposition(|(other, _)| *other <= tick).map_or(0, |at| at + 1);
         let place = |number: u32| number.wrapping_sub(self.first) as usize;
         self.ticks.range(from..).enumerate().map(move |(i, (tick, first))| {
@@ -216,6 +226,7 @@ impl Logged {
             present: Slots::default(),
             values: Vec::new(),
             rooted: Vec::new(),
+            newest_root: Tick(0),
             parts: Vec::new(),
             sum: 0,
             unsummed: Slots::default(),
@@ -261,6 +272,7 @@ impl Logged {
         self.present.insert(slot);
         self.unsummed.insert(slot);
         self.rooted[at] = tick;
+        self.newest_root = tick;
         self.values[at * self.lanes..][..self.lanes].copy_from_slice(lanes);
     }
 
@@ -325,15 +337,15 @@ impl Logged {
     /// Writes the rows that a span asks for. What structure brought is left out: it went with structure.
     pub fn write(&self, span: Span, now: Tick, onward: Onward, found: &mut Found, writer: &mut BlobWriter) {
         if span.whole {
-            self.present.iter().for_each(|slot| writer.row(slot, None, None, onward, self.value(slot)));
+            self.present.iter().for_each(|slot| writer.row(slot, None, self.value(slot)));
             return;
         }
         self.find(span, now, found);
         for slot in found.news.iter() {
-            let old = self.old(found.since_base.entries[usize::from(slot)]);
+            let base = self.old(found.since_base.entries[usize::from(slot)]);
             let before = &found.before_base;
-            let before = before.marked.contains(slot).then(|| self.old(before.entries[usize::from(slot)]));
-            writer.row(slot, Some(old), before, onward, self.value(slot));
+            let before = if before.marked.contains(slot) { self.old(before.entries[usize::from(slot)]) } else { base };
+            writer.row(slot, Some(Known { base, before, onward }), self.value(slot));
         }
     }
 
@@ -341,25 +353,26 @@ impl Logged {
         let Found { news, since_base, before_base } = found;
         (*news, since_base.marked, before_base.marked) = Default::default();
         let (base, before) = (span.base(now), span.before(now));
-        for (tick, entries) in self.log.after(before) {
+        // The newest first, so that of each slot the oldest entry stays.
+        for (tick, entries) in self.log.after(before).rev() {
             let is_before = tick <= base;
-            let is_told = span.tells(now, tick);
             let first_after = if is_before { &mut *before_base } else { &mut *since_base };
-            for entry in entries {
+            // What was before structure brought it is another's, or nobody's. Where structure came after the tick before
+            // the base, a client does not know how it was there.
+            let known_from = if is_before { before } else { Tick(tick.0 - 1) };
+            let all_known = self.newest_root <= known_from;
+            let mut marked = Slots::default();
+            for entry in entries.rev() {
                 let slot = self.log.slots[entry];
-                // What was before structure brought it is another's, or nobody's. Where structure came after the tick
-                // before the base, a client does not know how it was there.
-                let rooted = self.rooted[usize::from(slot)];
-                let is_there = self.present.contains(slot) && rooted < tick;
-                if !is_there || (is_before && rooted > before) {
-                    continue;
-                }
-                if first_after.marked.insert(slot) {
+                if all_known || self.rooted[usize::from(slot)] <= known_from {
                     first_after.entries[usize::from(slot)] = entry as u32;
+                    marked.insert(slot);
                 }
-                if is_told {
-                    news.insert(slot);
-                }
+            }
+            marked.keep(self.present);
+            first_after.marked.add(marked);
+            if span.tells(now, tick) {
+                news.add(marked);
             }
         }
     }

@@ -186,7 +186,8 @@ impl Tracked {
     pub(crate) fn viewpoint(&self, cursor: &mut Cursor, avatar: NetId) -> Viewpoint {
         let Some(who) = self.index.seek(cursor, avatar) else { return Viewpoint::default() };
         let entity = &self.entities[who as usize];
-        let channels = self.lanes_of(entity, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
+        let channels =
+            self.lanes_of(entity, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
         if self.grid.is_none() {
             return Viewpoint { channels, at: None };
         }

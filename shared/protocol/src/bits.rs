@@ -4,11 +4,14 @@ use crate::wire::DecodeError;
 
 /// Bits put or taken at once, at most.
 pub const BITS_AT_ONCE: u32 = 32;
+/// Bits of [`BitWriter::put_many`], at most.
+pub const BITS_OF_MANY: u32 = 63;
 
 /// Puts bits behind each other.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
-    words: Vec<u32>,
+    /// Whole words of 64 bits, as bytes.
+    bytes: Vec<u8>,
     /// Bits that are no whole word yet.
     pending: u64,
     count: u32,
@@ -17,7 +20,7 @@ pub struct BitWriter {
 /// A place in a writer to come back to.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
-    words: usize,
+    bytes: usize,
     pending: u64,
     count: u32,
 }
@@ -27,19 +30,27 @@ impl BitWriter {
     #[inline]
     pub fn put(&mut self, bits: u32, count: u32) {
         debug_assert!(count <= BITS_AT_ONCE && u64::from(bits) >> count == 0);
-        self.pending |= u64::from(bits) << self.count;
-        self.count += count;
-        if self.count >= 32 {
-            self.words.push(self.pending as u32);
-            self.pending >>= 32;
-            self.count -= 32;
+        self.put_many(bits.into(), count);
+    }
+
+    /// As [`BitWriter::put`]; at most [`BITS_OF_MANY`].
+    #[inline]
+    pub fn put_many(&mut self, bits: u64, count: u32) {
+        debug_assert!(count <= BITS_OF_MANY && bits >> count == 0);
+        self.pending |= bits << self.count;
+        let reach = self.count + count;
+        if reach >= u64::BITS {
+            self.bytes.extend_from_slice(&self.pending.to_le_bytes());
+            // With none pending `count` would have to be 64.
+            self.pending = bits >> (u64::BITS - self.count);
         }
+        self.count = reach % u64::BITS;
     }
 
     /// Bits so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.words.len() * 32 + self.count as usize
+        self.bytes.len() * 8 + self.count as usize
     }
 
     /// Nothing so far?
@@ -51,18 +62,18 @@ impl BitWriter {
     /// Where it stands.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark { words: self.words.len(), pending: self.pending, count: self.count }
+        Mark { bytes: self.bytes.len(), pending: self.pending, count: self.count }
     }
 
     /// Forgets what was put after `mark`.
     pub fn back_to(&mut self, mark: Mark) {
-        self.words.truncate(mark.words);
+        self.bytes.truncate(mark.bytes);
         (self.pending, self.count) = (mark.pending, mark.count);
     }
 
     /// Takes the bytes out and begins anew; the last is filled with zeros.
     pub fn take(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.words.len() * 4 + 8);
+        let mut bytes = Vec::with_capacity(self.bytes.len() + 8);
         self.take_into(&mut bytes);
         bytes
     }
@@ -70,9 +81,9 @@ impl BitWriter {
     /// As [`BitWriter::take`], behind what `out` holds.
     pub fn take_into(&mut self, out: &mut Vec<u8>) {
         let rest = self.pending.to_le_bytes();
-        out.reserve(self.words.len() * 4 + rest.len());
-        out.extend(self.words.drain(..).flat_map(u32::to_le_bytes));
+        out.extend_from_slice(&self.bytes);
         out.extend_from_slice(&rest[..self.count.div_ceil(8) as usize]);
+        self.bytes.clear();
         (self.pending, self.count) = (0, 0);
     }
 }
@@ -171,8 +182,7 @@ impl BitWriter {
     pub fn put_number(&mut self, number: u32, k: u32) {
         let above = u64::from(number) + (1 << k);
         let length = above.ilog2();
-        self.put((1 << (length - k)) - 1, length - k);
-        self.put(0, 1);
+        self.put_many((1 << (length - k)) - 1, length - k + 1);
         self.put((above & ((1 << length) - 1)) as u32, length);
     }
 }
@@ -215,7 +225,11 @@ mod tests {
                 writer.put(1, 1);
                 writer.put_number(77, 0);
                 writer.back_to(mark);
-                if i % 3 == 0 { writer.put_number(*bits / 2, count / 4) } else { writer.put(*bits, *count) }
+                match i % 3 {
+                    0 => writer.put_number(*bits / 2, count / 4),
+                    1 => writer.put(*bits, *count),
+                    _ => writer.put_many(u64::from(*bits) | 0x2aaa_aaaa << count, count + 31),
+                }
             }
             let bits = writer.len();
             let bytes = writer.take();
@@ -225,6 +239,7 @@ mod tests {
                 let (got, want) =
                     if i % 3 == 0 { (reader.take_number(count / 4), *bits / 2) } else { (reader.take(*count), *bits) };
                 assert_eq!(got, want);
+                assert!(i % 3 != 2 || reader.take(31) == 0x2aaa_aaaa);
             }
             reader.check().unwrap();
             reader.take(9);

@@ -45,28 +45,66 @@ fn rounded(value: i64) -> i64 {
     value.wrapping_add(1 << (POINT - 1)) >> POINT
 }
 
-/// Puts into `out` what is expected of a value that was `base`, and `before` that where it is known. All three fill
-/// the shape.
-#[inline]
-pub fn expect(shape: &Shape, base: &[i32], before: Option<&[i32]>, onward: Onward, out: &mut [i32]) {
-    out.copy_from_slice(base);
-    let Some(before) = before.filter(|_| onward.ratio != 0) else { return };
-    for group in shape.groups() {
-        match group.motion {
-            Motion::Held => {}
-            Motion::Steady => {
-                for i in group.range() {
-                    out[i] = onward.on(before[i], base[i]);
-                }
-            }
-            Motion::Turn => {
-                let turn = usize::from(group.at) - 1..usize::from(group.at) + 3;
-                if before[turn.clone()] != base[turn.clone()] {
-                    turn_on(&before[turn.clone()], &base[turn.clone()], onward, &mut out[turn]);
-                }
+/// What is known of a value from before: as many lanes each as its shape has.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What it was at the base.
+    pub base: &'a [i32],
+    /// What it was at the tick before the base; the same as at the base where that is not known.
+    pub before: &'a [i32],
+    /// How far it has gone on since.
+    pub onward: Onward,
+}
+
+impl<'a> Known<'a> {
+    /// Nothing but one value: nothing is expected to go on.
+    #[must_use]
+    pub const fn still(base: &'a [i32]) -> Self {
+        Known { base, before: base, onward: Onward { ratio: 0 } }
+    }
+
+    /// What quantities are expected to be: `N` lanes from `at` on.
+    #[inline]
+    pub(crate) fn steady<const N: usize>(&self, at: usize) -> [i32; N] {
+        let (base, before) = (lanes::<N>(self.base, at), lanes::<N>(self.before, at));
+        if self.onward.ratio == 1 << POINT {
+            // The usual way: as far again.
+            return std::array::from_fn(|i| base[i].wrapping_mul(2).wrapping_sub(before[i]));
+        }
+        std::array::from_fn(|i| self.onward.on(before[i], base[i]))
+    }
+
+    /// What a rotation is expected to be, whose four lanes begin at `at`.
+    #[inline]
+    pub(crate) fn turn(&self, at: usize) -> [i32; COMPONENTS] {
+        let (base, before) = (lanes(self.base, at), lanes(self.before, at));
+        if self.onward.ratio == 0 || before == base { base } else { turn_on(before, base, self.onward) }
+    }
+
+    /// Puts what is expected into `out`.
+    #[inline]
+    pub fn expect(&self, shape: &Shape, out: &mut [i32]) {
+        out.copy_from_slice(self.base);
+        if self.onward.ratio == 0 {
+            return;
+        }
+        for group in shape.groups() {
+            let at = usize::from(group.at);
+            match (group.motion, group.lanes) {
+                (Motion::Held, _) => {}
+                (Motion::Turn, _) => out[at - 1..at + 3].copy_from_slice(&self.turn(at - 1)),
+                (Motion::Steady, 3) => out[at..at + 3].copy_from_slice(&self.steady::<3>(at)),
+                (Motion::Steady, 2) => out[at..at + 2].copy_from_slice(&self.steady::<2>(at)),
+                (Motion::Steady, _) => out[at..=at].copy_from_slice(&self.steady::<1>(at)),
             }
         }
     }
+}
+
+/// `N` lanes from `at` on; zeros where there are not so many.
+#[inline]
+pub(crate) fn lanes<const N: usize>(all: &[i32], at: usize) -> [i32; N] {
+    all.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
 }
 
 /// Turns on along the great circle through `before` and `base`.
@@ -74,7 +112,7 @@ pub fn expect(shape: &Shape, base: &[i32], before: Option<&[i32]>, onward: Onwar
 /// With the angle `a` between them and the ratio `r`, where it goes is `base · sin((1+r)a)/sin(a) − before · sin(ra)/
 /// sin(a)`. Both factors are taken to the second order in `a`, whose square is that of the chord.
 #[inline]
-fn turn_on(before: &[i32], base: &[i32], onward: Onward, out: &mut [i32]) {
+fn turn_on(before: [i32; COMPONENTS], base: [i32; COMPONENTS], onward: Onward) -> [i32; COMPONENTS] {
     let old = without(before, base[0]);
     let new = [base[1], base[2], base[3]];
     let square = |v: i32| i64::from(v).wrapping_mul(i64::from(v));
@@ -83,17 +121,18 @@ fn turn_on(before: &[i32], base: &[i32], onward: Onward, out: &mut [i32]) {
     // In units of 2^-16 of a radian squared; half a turn and more between two ticks is no turn to go on with.
     let angle_squared = (chord << POINT) / (i64::from(QUAT_ONE) * i64::from(QUAT_ONE));
     if !(0..2 << POINT).contains(&angle_squared) {
-        return;
+        return base;
     }
     let ratio = onward.ratio;
     let one = 1i64 << POINT;
     let times = |a: i64, b: i64| (a * b) >> POINT;
     let bent = |by: i64| by - times(times(angle_squared / 6, times(by, by) - one), by);
     let (ahead, back) = (bent(one + ratio), bent(ratio));
-    for i in 0..3 {
+    let there = |i: usize| {
         let there = i64::from(new[i]).wrapping_mul(ahead).wrapping_sub(i64::from(old[i]).wrapping_mul(back));
-        out[i + 1] = rounded(there) as i32;
-    }
+        rounded(there) as i32
+    };
+    [base[0], there(0), there(1), there(2)]
 }
 
 /// The largest component, from the others.
@@ -111,7 +150,7 @@ fn left_out(three: [i32; 3]) -> i32 {
 /// The three components of a rotation (four lanes) that are left when the one numbered `index` is left out.
 #[inline]
 #[must_use]
-pub fn without(turn: &[i32], index: i32) -> [i32; 3] {
+pub fn without(turn: [i32; COMPONENTS], index: i32) -> [i32; 3] {
     let three = [turn[1], turn[2], turn[3]];
     let is_component = |index: i32| (0..COMPONENTS as i32).contains(&index);
     if turn[0] == index || !is_component(turn[0]) || !is_component(index) {
@@ -145,6 +184,16 @@ mod tests {
         assert_eq!(Onward::new(1, 1).on(i32::MIN, i32::MAX), i32::MAX - 1, "it wraps and does not panic");
     }
 
+    #[test]
+    fn as_far_again_is_no_special_case() {
+        let (before, base) = ([5, i32::MIN, -7, 3, 9, -20, 100], [6, i32::MAX, -9, 3, 12, -24, 110]);
+        let steady = |ahead, back| Known { base: &base, before: &before, onward: Onward::new(ahead, back) };
+        let one_by_one = std::array::from_fn(|i| Onward::new(4, 4).on(before[i], base[i]));
+        assert_eq!(steady(4, 4).steady::<7>(0), one_by_one);
+        assert_eq!(steady(1, 2).steady::<2>(4), [14, -26], "half as far again");
+        assert_eq!(Known::still(&base).steady::<3>(1), [i32::MAX, -9, 3]);
+    }
+
     /// A rotation by `angle` radians about a slanted axis.
     fn turn(angle: f64) -> [i32; 4] {
         let (sin, cos) = (angle / 2.0).sin_cos();
@@ -163,9 +212,8 @@ mod tests {
                 for start in 0..60 {
                     let angle = |ticks: i32| f64::from(start) / 10.0 + step * f64::from(ticks);
                     let (before, base) = (turn(angle(0)), turn(angle(back)));
-                    let mut out = base;
-                    turn_on(&before, &base, Onward::new(ahead as u64, back as u64), &mut out);
-                    let there = without(&turn(angle(back + ahead)), base[0]);
+                    let out = turn_on(before, base, Onward::new(ahead as u64, back as u64));
+                    let there = without(turn(angle(back + ahead)), base[0]);
                     let off = (0..3).map(|i| (out[i + 1] - there[i]).abs()).max().unwrap();
                     // The rounding of both ends, blown up by the ratio; of a large angle also the order left out.
                     let allowed = 2 + 2 * ahead / back + if step * f64::from(ahead) > 0.5 { 8 } else { 0 };
@@ -182,13 +230,13 @@ mod tests {
     fn a_rotation_is_the_same_whichever_component_is_left_out() {
         // x = 0.1, y = -0.5, z = 0.3, w by the length: 0.806.
         let turn = [3, 205, -1024, 614];
-        let [x, z, w] = without(&turn, 1);
+        let [x, z, w] = without(turn, 1);
         // y must be positive now, so all change sign.
         assert_eq!([x, z], [-205, -614]);
         assert!((w + 1651).abs() <= 1, "{w}");
-        let back = without(&[1, x, z, w], 3);
+        let back = without([1, x, z, w], 3);
         assert!(back.iter().zip(&turn[1..]).all(|(a, b)| (a - b).abs() <= 2), "{back:?}");
-        assert_eq!(without(&[9, 1, 2, 3], 1), [1, 2, 3], "no rotation at all is left as it is");
+        assert_eq!(without([9, 1, 2, 3], 1), [1, 2, 3], "no rotation at all is left as it is");
     }
 
     #[test]
@@ -197,8 +245,8 @@ mod tests {
         for i in 0..wild.len() {
             let turn = |n: usize| [n as i32 % 5, wild[(i + n) % 8], wild[(i * 3 + n) % 8], wild[(i * 5 + n) % 8]];
             for n in 0..8 {
-                let _ = without(&turn(n), 2);
-                turn_on(&turn(n), &turn(n + 1), Onward::new(8, 1), &mut [0; 4]);
+                let _ = without(turn(n), 2);
+                turn_on(turn(n), turn(n + 1), Onward::new(8, 1));
             }
         }
     }

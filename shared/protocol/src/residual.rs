@@ -10,14 +10,15 @@ mod read;
 mod triple;
 
 use hd1_schema::limits::LANES_MAX;
+use smallvec::SmallVec;
 
 use crate::{
     bits::BitWriter,
-    predict,
-    shapes::{Motion, Shape},
+    predict::{self, Known},
+    shapes::{Group, Motion, Shape},
 };
 pub(crate) use codes::Codes;
-use codes::{GroupCode, TURNED, noise_of, write_group, write_index, write_mask};
+use codes::{GroupCode, PreparedCode, TURNED, noise_of, write_index, write_mask};
 pub(crate) use read::{Differences, read};
 
 /// A row's number, and which of its groups are coded.
@@ -37,11 +38,13 @@ pub(crate) struct Section {
     sizes: [[u32; 33]; LANES_MAX],
     /// Lanes with sizes.
     lanes: usize,
+    /// Groups that are coded in any row, as in a mask.
+    any: u32,
 }
 
 impl Default for Section {
     fn default() -> Self {
-        Section { heads: Vec::new(), differences: Vec::new(), sizes: [[0; 33]; LANES_MAX], lanes: 0 }
+        Section { heads: Vec::new(), differences: Vec::new(), sizes: [[0; 33]; LANES_MAX], lanes: 0, any: 0 }
     }
 }
 
@@ -55,47 +58,29 @@ impl Section {
         self.heads.clear();
         self.differences.clear();
         self.sizes[..self.lanes].fill([0; 33]);
-        self.lanes = 0;
+        (self.lanes, self.any) = (0, 0);
     }
 
-    /// Adds a row: `lanes` where `expect` makes what was expected. Both fill the shape. Numbers ascend.
+    /// Adds a row of the value `now`, of which so much is `known` from before. Both fill the shape. Numbers ascend.
     #[inline]
-    pub(crate) fn push(&mut self, shape: &Shape, id: u32, lanes: &[i32], expect: impl FnOnce(&mut [i32])) {
+    pub(crate) fn push(&mut self, shape: &Shape, id: u32, now: &[i32], known: Known<'_>) {
         self.lanes = shape.lanes;
         let start = self.differences.len();
-        self.differences.resize(start + shape.lanes, 0);
-        let row = &mut self.differences[start..];
-        expect(row);
-        let mut mask = 0;
-        for (number, group) in shape.groups().iter().enumerate() {
-            let first = usize::from(group.at);
-            if group.motion == Motion::Turn {
-                if row[first - 1] != lanes[first - 1] {
-                    mask |= 1 << TURNED << number;
-                    let three = predict::without(&row[first - 1..first + 3], lanes[first - 1]);
-                    row[first..first + 3].copy_from_slice(&three);
-                }
-                row[first - 1] = lanes[first - 1];
-            }
-            let (row, lanes) = (&mut row[group.range()], &lanes[group.range()]);
-            let mut any = 0;
-            for (expected, lane) in row.iter_mut().zip(lanes) {
-                *expected = lane.wrapping_sub(*expected);
-                any |= *expected;
-            }
-            if any != 0 {
-                mask |= 1 << number;
-                for (sizes, difference) in self.sizes[group.range()].iter_mut().zip(row) {
-                    sizes[size(*difference)] += 1;
-                }
-            }
-        }
+        self.differences.extend_from_slice(now);
+        let row = Row { now, known, differences: &mut self.differences[start..], sizes: &mut self.sizes };
+        let mask = row.compare(shape);
+        self.any |= mask;
         self.heads.push(Head { id, mask });
     }
 
     /// Rows gathered.
     pub(crate) fn len(&self) -> usize {
         self.heads.len()
+    }
+
+    /// Groups that are coded in any row, as bits.
+    pub(crate) fn used(&self) -> u32 {
+        (self.any | self.any >> TURNED) & ((1 << TURNED) - 1)
     }
 
     /// How its rows are best coded.
@@ -133,6 +118,7 @@ impl Section {
         first: usize,
     ) -> usize {
         let always = codes.always();
+        let steps = Steps::new(shape, codes);
         let (mut id, mut mask) = (u32::MAX, always);
         let mut row = first;
         while row < self.heads.len() {
@@ -145,7 +131,8 @@ impl Section {
                 write_mask(writer, shape, &codes.groups, mask, head.mask | always);
                 writer.put_number(length as u32 - 1, 0);
                 let fitting = (0..length).take_while(|i| {
-                    self.write_row(shape, &codes.groups, head.mask | always, row + i, writer);
+                    let differences = &self.differences[(row + i) * shape.lanes..][..shape.lanes];
+                    steps.write_row(head.mask | always, differences, writer);
                     writer.len() < room
                 });
                 let fitting = fitting.count();
@@ -176,27 +163,117 @@ impl Section {
         self.heads[row..].iter().enumerate().take_while(follows).count()
     }
 
-    #[inline]
-    fn write_row(&self, shape: &Shape, codes: &[GroupCode], mask: u32, row: usize, writer: &mut BitWriter) {
-        let differences = &self.differences[row * shape.lanes..][..shape.lanes];
-        for (number, (group, code)) in shape.groups().iter().zip(codes).enumerate() {
-            if mask >> number & (1 | 1 << TURNED) == 0 {
-                continue;
-            }
-            if mask >> number >> TURNED & 1 == 1 {
-                write_index(writer, differences[usize::from(group.at) - 1]);
-            }
-            if mask >> number & 1 == 1 {
-                write_group(writer, code, &differences[group.range()]);
-            }
-        }
-    }
-
     /// How many bits the way to the next run mostly takes.
     fn usual_gap(&self) -> u32 {
         let gaps = self.heads.windows(2).filter_map(|pair| pair[1].id.checked_sub(pair[0].id + 1));
         let (count, sum) =
             gaps.filter(|gap| *gap != 0).fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(gap)));
         sum.checked_div(count).map_or(1, |mean| mean.max(2).ilog2().min(24))
+    }
+}
+
+/// A row that is being compared with what was expected.
+struct Row<'a> {
+    now: &'a [i32],
+    known: Known<'a>,
+    /// The value first, then what it differs by.
+    differences: &'a mut [i32],
+    sizes: &'a mut [[u32; 33]; LANES_MAX],
+}
+
+impl Row<'_> {
+    /// Makes the differences; which groups are coded.
+    #[inline]
+    fn compare(mut self, shape: &Shape) -> u32 {
+        let mut mask = 0;
+        for (number, group) in shape.groups().iter().enumerate() {
+            let at = usize::from(group.at);
+            mask |= match (group.motion, group.lanes) {
+                (Motion::Turn, _) => self.turn(at) << number,
+                (Motion::Steady, 3) => self.group(at, self.known.steady::<3>(at)) << number,
+                (Motion::Steady, 2) => self.group(at, self.known.steady::<2>(at)) << number,
+                (Motion::Steady, _) => self.group(at, self.known.steady::<1>(at)) << number,
+                (Motion::Held, 3) => self.group(at, predict::lanes::<3>(self.known.base, at)) << number,
+                (Motion::Held, 2) => self.group(at, predict::lanes::<2>(self.known.base, at)) << number,
+                (Motion::Held, _) => self.group(at, predict::lanes::<1>(self.known.base, at)) << number,
+            };
+        }
+        mask
+    }
+
+    /// 1 where any of `N` lanes is not as expected.
+    #[inline]
+    fn group<const N: usize>(&mut self, at: usize, expected: [i32; N]) -> u32 {
+        let now = predict::lanes::<N>(self.now, at);
+        if now == expected {
+            self.differences[at..at + N].fill(0);
+            return 0;
+        }
+        for i in 0..N {
+            let difference = now[i].wrapping_sub(expected[i]);
+            self.differences[at + i] = difference;
+            self.sizes[at + i][size(difference)] += 1;
+        }
+        1
+    }
+
+    /// As [`Row::group`], of the rotation whose three lanes begin at `at`, with a mark where it leaves out another
+    /// component than expected.
+    #[inline]
+    fn turn(&mut self, at: usize) -> u32 {
+        let expected = self.known.turn(at - 1);
+        let index = self.now[at - 1];
+        let [_, x, y, z] = expected;
+        if expected[0] == index {
+            return self.group(at, [x, y, z]);
+        }
+        self.group(at, predict::without(expected, index)) | 1 << TURNED
+    }
+}
+
+/// The groups of a shape that a section codes, with how.
+struct Steps<'a>(SmallVec<[Step<'a>; 6]>);
+
+struct Step<'a> {
+    /// Marks of a row's mask that concern it.
+    marks: u32,
+    at: usize,
+    lanes: usize,
+    is_turn: bool,
+    code: PreparedCode<'a>,
+}
+
+impl<'a> Steps<'a> {
+    fn new(shape: &Shape, codes: &'a Codes) -> Self {
+        let used = shape.groups().iter().zip(&codes.groups).enumerate().filter(|(_, (_, code))| code.used);
+        let step = |(number, (group, code)): (usize, (&Group, &'a GroupCode))| Step {
+            marks: (1 | 1 << TURNED) << number,
+            at: usize::from(group.at),
+            lanes: usize::from(group.lanes),
+            is_turn: group.motion == Motion::Turn,
+            code: PreparedCode::new(code),
+        };
+        Steps(used.map(step).collect())
+    }
+
+    #[inline]
+    fn write_row(&self, mask: u32, differences: &[i32], writer: &mut BitWriter) {
+        for step in &self.0 {
+            let marks = mask & step.marks;
+            if step.is_turn && marks >> TURNED != 0 {
+                write_index(writer, differences[step.at - 1]);
+            }
+            if marks & ((1 << TURNED) - 1) == 0 {
+                continue;
+            }
+            match step.lanes {
+                3 => step.code.write(writer, predict::lanes::<3>(differences, step.at), 3),
+                lanes => {
+                    let mut padded = [0; 3];
+                    padded[..lanes].copy_from_slice(&differences[step.at..step.at + lanes]);
+                    step.code.write(writer, padded, lanes);
+                }
+            }
+        }
     }
 }

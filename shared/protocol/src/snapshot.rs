@@ -14,6 +14,7 @@ use crate::{
     FrameKind,
     bits::{BitReader, BitWriter},
     limits,
+    predict::Known,
     residual::{self, Codes, Section},
     shapes::{Motion, Shape, Shapes, read_row, write_row},
     wire::{self, DecodeError, Reader},
@@ -286,7 +287,7 @@ fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[ShownRow<'_>], first
     }
     section.clear();
     for row in rows {
-        section.push(shape, row.at - first as u32, row.lanes, |expected| expected.copy_from_slice(usual));
+        section.push(shape, row.at - first as u32, row.lanes, Known::still(usual));
     }
     let codes = section.codes(shape);
     codes.write(bits, shape);

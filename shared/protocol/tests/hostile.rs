@@ -5,6 +5,7 @@ mod world;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
+    predict::Known,
     shapes::Shapes,
     snapshot::{self, Spawned},
     state::{self as codec, Base, BlobHead, StateHeader, TickCodes},
@@ -40,15 +41,14 @@ fn state_frame() -> Vec<u8> {
     let shapes = Shapes::new(schemas());
     let (base, codes) = (Base::alone(Tick(100)), TickCodes::default());
     let header = StateHeader { input_ack: 0, tick: Tick(101), quiet: 0, base, index: 0, count: 1 };
-    let onward = base.onward_to(Tick(101));
     let frames = state(header, BlobHead::default(), |blob, out| {
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &codes, out);
         for i in 1..20u8 {
-            blob.row(i, Some(&[i32::from(i), 2, 3]), None, onward, &[7, 8, 9]);
+            blob.row(i, Some(Known::still(&[i32::from(i), 2, 3])), &[7, 8, 9]);
         }
         blob.section(TURN, shapes.shape(TURN).unwrap(), &codes, out);
         for i in (1..20i32).step_by(2) {
-            blob.row(i as u8, Some(&[3, i, -8, 700]), None, onward, &[i % 4, 7, -1_000, 0]);
+            blob.row(i as u8, Some(Known::still(&[3, i, -8, 700])), &[i % 4, 7, -1_000, 0]);
         }
     });
     frames[0].clone()

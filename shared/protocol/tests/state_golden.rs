@@ -8,6 +8,7 @@ mod world;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror, StateOutcome,
+    predict::Known,
     shapes::Shapes,
     snapshot::Spawned,
     state::{Base, BlobHead, StateHeader, TickCodes},
@@ -67,11 +68,11 @@ fn frames_are_what_they_were() {
     let head = BlobHead { version: Some(8), moved_for: 1, hash: Some(sum as u32), whole: false };
     let header = StateHeader { input_ack: 513, ..header(1001, base) };
     let frames = state(header, head, |blob, out| {
-        let (codes, onward) = (TickCodes::default(), base.onward_to(Tick(1001)));
+        let codes = TickCodes::default();
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &codes, out);
-        blob.row(0, Some(&[100, -200, 300]), None, onward, &[101, -200, 236]);
+        blob.row(0, Some(Known::still(&[100, -200, 300])), &[101, -200, 236]);
         blob.section(TURN, shapes.shape(TURN).unwrap(), &codes, out);
-        blob.row(0, Some(&was), None, onward, &is);
+        blob.row(0, Some(Known::still(&was)), &is);
     });
     golden("state", &frames[0]);
     let StateOutcome::Complete(read) = mirror.apply_state(&frames[0]).unwrap() else { panic!("one frame is all") };
@@ -101,7 +102,7 @@ fn state_waits_for_the_structure_it_stands_on() {
     let head = BlobHead { version: Some(1), ..BlobHead::default() };
     let frames = state(header(7, base), head, |blob, out| {
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &TickCodes::default(), out);
-        blob.row(0, Some(&[100, -200, 300]), None, base.onward_to(Tick(7)), &[0, -200, 300]);
+        blob.row(0, Some(Known::still(&[100, -200, 300])), &[0, -200, 300]);
     });
     assert!(matches!(mirror.apply_state(&frames[0]).unwrap(), StateOutcome::Deferred(_)));
     mirror.apply_structure(&structure).unwrap();

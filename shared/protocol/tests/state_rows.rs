@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     limits::{DATAGRAM_BYTES_MAX, FRAME_OUT_BYTES_MAX},
+    predict::{Known, Onward},
     shapes::Shapes,
     snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
     state::{self, Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
@@ -81,6 +82,10 @@ fn times() -> impl Strategy<Value = Times> {
     prop_oneof![6 => still, 3 => moving, 1 => new]
 }
 
+fn known<'a>(base: Option<&'a [i32]>, before: Option<&'a [i32]>, onward: Onward) -> Option<Known<'a>> {
+    base.map(|base| Known { base, before: before.unwrap_or(base), onward })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -99,7 +104,7 @@ proptest! {
             // Codes made for half of the rows serve all, if they can.
             writer.sample(ID, shape);
             for (slot, (before, at_base, now)) in rows.iter().take(rows.len() / 2) {
-                writer.row(*slot, at_base.as_deref(), before.as_deref(), onward, now);
+                writer.row(*slot, known(at_base.as_deref(), before.as_deref(), onward), now);
             }
             writer.teach(&mut codes);
         }
@@ -107,7 +112,7 @@ proptest! {
         writer.begin(head);
         writer.section(ID, shape, &codes, &mut bytes);
         for (slot, (before, at_base, now)) in &rows {
-            writer.row(*slot, at_base.as_deref(), before.as_deref(), onward, now);
+            writer.row(*slot, known(at_base.as_deref(), before.as_deref(), onward), now);
         }
         let pieces = writer.end(&codes, &mut bytes);
         let mut read = BTreeMap::new();

@@ -146,7 +146,7 @@ impl World {
             writer.begin(BlobHead { whole: true, version: Some(version), moved_for: 1, hash });
             writer.section(PLACE, self.shapes.shape(PLACE).unwrap(), &codes, &mut bytes);
             for (slot, place) in places.iter().enumerate() {
-                writer.row(slot as u8, None, None, base.onward_to(self.tick), place);
+                writer.row(slot as u8, None, place);
             }
             pieces.extend(writer.end(&codes, &mut bytes).ranges.into_iter().map(|range| (page as u16, range)));
         }

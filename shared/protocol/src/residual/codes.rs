@@ -4,7 +4,7 @@ use hd1_schema::limits::LANES_MAX;
 
 use super::triple;
 use crate::{
-    bits::{BITS_AT_ONCE, BitReader, BitWriter},
+    bits::{BITS_AT_ONCE, BITS_OF_MANY, BitReader, BitWriter},
     shapes::{Motion, Shape},
     wire,
 };
@@ -102,9 +102,9 @@ impl Codes {
         codes
     }
 
-    /// With codes for what `mine` lacks: groups that are never coded here may be in another section.
-    pub(crate) fn covers(&self, shape: &Shape, mine: &Codes) -> bool {
-        shape.groups().iter().enumerate().all(|(i, _)| self.groups[i].used || !mine.groups[i].used)
+    /// Has it codes for all the groups of these bits?
+    pub(crate) fn covers(&self, shape: &Shape, used: u32) -> bool {
+        self.groups[..shape.groups().len()].iter().enumerate().all(|(i, code)| code.used || used >> i & 1 == 0)
     }
 }
 
@@ -150,30 +150,45 @@ pub(super) fn read_index(reader: &mut BitReader<'_>) -> i32 {
     reader.take(if is_plain { INDEX_BITS } else { 32 }) as i32
 }
 
-#[inline]
-pub(super) fn write_group(writer: &mut BitWriter, code: &GroupCode, differences: &[i32]) {
-    let (mut high, mut low) = ([0; 3], [0; 3]);
-    for (i, difference) in differences.iter().enumerate() {
-        let noise = code.noise[i];
-        let raised = i64::from(*difference) + ((1i64 << noise) >> 1);
-        high[i] = (raised >> noise) as i32;
-        low[i] = (raised & ((1 << noise) - 1)) as u32;
+/// A [`GroupCode`] with all at hand that many rows need.
+pub(super) struct PreparedCode<'a> {
+    code: &'a GroupCode,
+    table: &'static triple::Table,
+    /// Bits of noise of all lanes.
+    noise: u32,
+}
+
+/// Bits of noise that go with the code of their group.
+const NOISE_MAX: u32 = BITS_OF_MANY - triple::LENGTH_MAX;
+
+impl<'a> PreparedCode<'a> {
+    pub(super) fn new(code: &'a GroupCode) -> Self {
+        PreparedCode { code, table: triple::table(code.class), noise: code.noise.iter().sum() }
     }
-    if triple::put(writer, code.class, high) {
-        let [a, b, c] = code.noise;
-        if a + b + c <= BITS_AT_ONCE {
-            writer.put(low[0] | low[1] << a | ((u64::from(low[2]) << (a + b)) as u32), a + b + c);
-        } else {
-            for (low, noise) in low.iter().zip(code.noise) {
-                writer.put(*low, noise);
+
+    /// Puts the differences of a group; of those, `lanes` are the group's and the others 0.
+    #[inline]
+    pub(super) fn write(&self, writer: &mut BitWriter, differences: [i32; 3], lanes: usize) {
+        let noise = self.code.noise;
+        let raised: [i64; 3] = std::array::from_fn(|i| i64::from(differences[i]) + ((1i64 << noise[i]) >> 1));
+        let high = std::array::from_fn(|i| (raised[i] >> noise[i]) as i32);
+        let low: [u64; 3] = std::array::from_fn(|i| raised[i].cast_unsigned() & ((1 << noise[i]) - 1));
+        let Some((code, length)) = self.table.code_of(high) else {
+            let (code, length) = self.table.none();
+            writer.put_many(code, length);
+            for difference in &differences[..lanes] {
+                let z = wire::unsigned(*difference);
+                let length = u32::BITS - z.leading_zeros();
+                writer.put_many(u64::from(length) | u64::from(z) << FAR_BITS, FAR_BITS + length);
             }
-        }
-    } else {
-        for difference in differences {
-            let z = wire::unsigned(*difference);
-            let length = u32::BITS - z.leading_zeros();
-            writer.put(length, FAR_BITS);
-            writer.put(z, length);
+            return;
+        };
+        if self.noise <= NOISE_MAX {
+            let low = low[0] | low[1] << noise[0] | low[2] << (noise[0] + noise[1]);
+            writer.put_many(code | low << length, length + self.noise);
+        } else {
+            writer.put_many(code, length);
+            low.iter().zip(noise).for_each(|(low, noise)| writer.put_many(*low, noise));
         }
     }
 }

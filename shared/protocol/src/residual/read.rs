@@ -21,7 +21,7 @@ impl Differences<'_> {
             let first = usize::from(group.at);
             if mask >> TURNED & 1 == 1 {
                 let index = self.lanes[first - 1];
-                let three = predict::without(&lanes[first - 1..first + 3], index);
+                let three = predict::without(predict::lanes(lanes, first - 1), index);
                 lanes[first - 1] = index;
                 lanes[first..first + 3].copy_from_slice(&three);
             }

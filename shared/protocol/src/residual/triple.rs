@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::bits::{BitReader, BitWriter};
+use crate::bits::BitReader;
 
 /// Spreads that there are codes for, narrowest first.
 pub const CLASSES: usize = 4;
@@ -17,7 +17,7 @@ const SIDE: usize = 2 * REACH as usize + 1;
 const SYMBOLS: usize = SIDE * SIDE * SIDE + 1;
 const NONE: usize = SYMBOLS - 1;
 /// Bits of the longest code.
-const LENGTH_MAX: u32 = 11;
+pub const LENGTH_MAX: u32 = 11;
 
 /// By class: how often a number is 0, 1 and 2 (as often -1 and -2), and how often a three is none, in thousandths.
 const WEIGHTS: [([u64; 3], u64); CLASSES] =
@@ -31,7 +31,9 @@ struct Code {
     length: u8,
 }
 
-struct Table {
+/// One class's codes both ways.
+#[derive(Debug)]
+pub struct Table {
     codes: [Code; SYMBOLS],
     /// By the next `LENGTH_MAX` bits: symbol and length.
     symbols: Vec<(u8, u8)>,
@@ -44,16 +46,29 @@ pub fn class_of(zeros: u32) -> usize {
     ZEROS.iter().position(|least| zeros >= *least).unwrap_or(CLASSES - 1)
 }
 
-/// Puts three numbers; `false`, and a mark instead, where one is out of reach.
-#[inline]
-pub fn put(writer: &mut BitWriter, class: usize, three: [i32; 3]) -> bool {
-    let index = |n: i32| n.wrapping_add(REACH) as u32 as usize;
-    let [a, b, c] = three.map(index);
-    let within = a.max(b).max(c) < SIDE;
-    let symbol = if within { (a * SIDE + b) * SIDE + c } else { NONE };
-    let code = TABLES[class].codes[symbol];
-    writer.put(u32::from(code.bits), u32::from(code.length));
-    within
+/// The codes of a class.
+pub fn table(class: usize) -> &'static Table {
+    &TABLES[class]
+}
+
+impl Table {
+    /// The code of three numbers and its length in bits; `None` where one is out of reach.
+    #[inline]
+    pub fn code_of(&self, three: [i32; 3]) -> Option<(u64, u32)> {
+        let [a, b, c] = three.map(|n| n.wrapping_add(REACH) as u32 as usize);
+        if a.max(b).max(c) >= SIDE {
+            return None;
+        }
+        let code = self.codes[(a * SIDE + b) * SIDE + c];
+        Some((code.bits.into(), code.length.into()))
+    }
+
+    /// The mark of three numbers that have no code, and its length in bits.
+    #[must_use]
+    pub fn none(&self) -> (u64, u32) {
+        let code = self.codes[NONE];
+        (code.bits.into(), code.length.into())
+    }
 }
 
 /// Takes three numbers; `None` where one was out of reach.
@@ -130,9 +145,15 @@ fn lengths(weights: [u64; SYMBOLS]) -> [u32; SYMBOLS] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::BitWriter;
 
     #[test]
     fn every_three_comes_back_and_the_likely_ones_are_short() {
+        fn put(writer: &mut BitWriter, class: usize, three: [i32; 3]) -> bool {
+            let (code, length) = table(class).code_of(three).unwrap_or_else(|| table(class).none());
+            writer.put_many(code, length);
+            table(class).code_of(three).is_some()
+        }
         for class in 0..CLASSES {
             let mut writer = BitWriter::default();
             for three in THREES.iter().flatten() {

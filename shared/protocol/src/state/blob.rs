@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use hd1_schema::ComponentId;
+use hd1_schema::{ComponentId, limits::LANES_MAX};
 
 use super::{StateHeader, TickCodes, codes::CODES_BYTES_MAX};
 use crate::{
     bits::{BitReader, BitWriter},
     limits,
-    predict::{self, Onward},
+    predict::Known,
     residual::Section,
     shapes::Shape,
 };
@@ -26,6 +26,9 @@ const OWN_CODES_ROWS: usize = 24;
 const VERSION_BITS: u32 = 6;
 /// Bits that the ticks since something held still mostly take.
 const STILL_BITS: u32 = 2;
+
+/// What is known of a row of which nothing is known.
+const ZEROS: [i32; LANES_MAX] = [0; LANES_MAX];
 
 /// What a blob begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,16 +104,12 @@ impl BlobWriter {
         self.open = Some((component, *shape));
     }
 
-    /// Adds a row to the open section: `lanes`, which was `base` at the base and `before` that at the tick before it.
-    /// Without a `base` it is coded against zeros. All fill the component's shape. Slots ascend.
+    /// Adds a row to the open section: the value `now`, of which so much is `known` from before; without that it is coded
+    /// against zeros. All fill the component's shape. Slots ascend.
     #[inline]
-    pub fn row(&mut self, slot: u8, base: Option<&[i32]>, before: Option<&[i32]>, onward: Onward, lanes: &[i32]) {
+    pub fn row(&mut self, slot: u8, known: Option<Known<'_>>, now: &[i32]) {
         let Some((_, shape)) = &self.open else { return };
-        self.section.push(shape, slot.into(), lanes, |expected| {
-            if let Some(base) = base {
-                predict::expect(shape, base, before, onward, expected);
-            }
-        });
+        self.section.push(shape, slot.into(), now, known.unwrap_or(Known::still(&ZEROS[..shape.lanes])));
     }
 
     /// Ends the blob: appends its pieces to `out`.
@@ -139,24 +138,26 @@ impl BlobWriter {
         let Some((component, shape)) = self.open.take() else { return };
         let rows = self.section.len();
         let shared = if rows < OWN_CODES_ROWS { codes.of(component) } else { None };
-        let own = if rows > 0 { self.section.codes(&shape) } else { Default::default() };
-        let shared = shared.filter(|(_, shared)| shared.covers(&shape, &own));
+        let shared = shared.filter(|(_, shared)| shared.covers(&shape, self.section.used()));
+        let own = if shared.is_none() && rows > 0 { Some(self.section.codes(&shape)) } else { None };
         let mut next = 0;
         while next < rows {
             let begin = self.bits.mark();
             self.bits.put(1, 1);
-            match shared {
-                Some((number, _)) => {
+            let codes = match (shared, &own) {
+                (Some((number, shared)), _) => {
                     self.bits.put_number(number + 1, 1);
                     self.pieces.codes |= 1 << number;
+                    shared
                 }
-                None => {
+                (None, Some(own)) => {
                     self.bits.put_number(0, 1);
                     self.bits.put(u32::from(component.0), 16);
                     own.write(&mut self.bits, &shape);
+                    own
                 }
-            }
-            let codes = shared.map_or(&own, |(_, codes)| codes);
+                (None, None) => break,
+            };
             let written = self.section.write(&shape, codes, &mut self.bits, ROOM, next);
             next += written;
             if next < rows {
