@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use hd1_core::PlayerId;
 use hd1_protocol::{Acks, Mirror};
 use hd1_replication::{ClientKey, Outgoing, Viewer, view::PageView};
-use hd1_scenario::{Figures, Run, SEED, Scene, Tally, views::View};
+use hd1_scenario::{Figures, Run, SEED, Scene, Tally, median, views::View};
 
 use super::world::World;
 use crate::transforms::net_id;
@@ -52,7 +52,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
     }
     let mut acks = Acks::of(world.now());
     let mut outs: Vec<Outgoing> = vec![Outgoing::default(); scene.client_count];
-    let mut updates = 0;
+    let (mut updates, mut capture_us) = (0, Vec::new());
     for tick in 0..warm + measured + SETTLE_TICKS {
         let settles = tick >= warm + measured;
         if !settles {
@@ -68,6 +68,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         } else {
             world.tick(&run)?
         }
+        let captured = start.elapsed();
         for (client, out) in outs.iter_mut().enumerate() {
             out.clear();
             world.replicator.assemble(ClientKey(client as u64), 0, out)?;
@@ -83,6 +84,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
             updates += mirror.stats().updates - before;
         }
         if (warm..warm + measured).contains(&tick) {
+            capture_us.push(captured.as_secs_f64() * 1e6);
             tally.tick(took, sent, run.changed().len(), scene.client_count);
         }
     }
@@ -104,6 +106,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         .figures(figures)
         .with(CLIENT_KIB, client_kib)
         .with(ENTITY_BYTES, (pages * size_of::<PageView>()) as f64 / known as f64)
+        .with("capture_us_tick", median(capture_us))
         .with("pages_client", pages as f64 / clients)
         .with("entities_client", known as f64 / clients)
         .with("updates_client_tick", updates as f64 / (MIRROR_COUNT * (warm + measured)) as f64))

@@ -4,6 +4,7 @@ use hd1_client_wasm::drawing::Drawing;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
+    predict::Onward,
     shapes::Shapes,
     snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
     state::{Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
@@ -64,7 +65,7 @@ impl Scene {
         if let Some((id, position)) = moved {
             let (component, row) = self.row("Transform", &json!({ "position": position }));
             writer.section(component, self.shapes.shape(component).unwrap(), &codes, &mut bytes);
-            writer.row(id as u8, None, &row.lanes);
+            writer.row(id as u8, &row.lanes, None, Onward::NONE);
         }
         writer.end(&codes, &mut bytes);
         let header = StateHeader { input_ack: 0, tick: Tick(tick), quiet: 0, base, index: 0, count: 1 };

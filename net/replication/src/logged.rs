@@ -11,10 +11,10 @@ use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     hash,
     limits::PAGE_SLOTS,
-    predict::{Known, Onward},
-    state::{Base, BlobWriter},
+    predict::Onward,
+    state::{Base, BlobWriter, RowAt, Rows},
 };
-use hd1_schema::ComponentId;
+use hd1_schema::{ComponentId, limits::LANES_MAX};
 
 /// Words of a set of slots.
 const WORDS: usize = PAGE_SLOTS / 64;
@@ -207,12 +207,13 @@ pub struct Found {
     since_base: Changed,
     /// After the tick before the base, up to the base.
     before_base: Changed,
+    rows: Vec<RowAt>,
 }
 
 impl Default for Found {
     fn default() -> Self {
         let changed = || Changed { marked: Slots::default(), entries: [0; PAGE_SLOTS] };
-        Found { news: Slots::default(), since_base: changed(), before_base: changed() }
+        Found { news: Slots::default(), since_base: changed(), before_base: changed(), rows: Vec::new() }
     }
 }
 
@@ -336,21 +337,29 @@ impl Logged {
 
     /// Writes the rows that a span asks for. What structure brought is left out: it went with structure.
     pub fn write(&self, span: Span, now: Tick, onward: Onward, found: &mut Found, writer: &mut BlobWriter) {
+        let value = |slot: u8| u32::from(slot) * self.lanes as u32;
+        found.rows.clear();
         if span.whole {
-            self.present.iter().for_each(|slot| writer.row(slot, None, self.value(slot)));
+            let row = |slot: u8| RowAt { number: slot.into(), now: value(slot), base: 0, before: 0 };
+            found.rows.extend(self.present.iter().map(row));
+            let zeros = [0; LANES_MAX];
+            let (list, known) = (&found.rows, &zeros[..self.lanes]);
+            writer.rows(&Rows { list, now: &self.values, known, onward: Onward::NONE });
             return;
         }
         self.find(span, now, found);
-        for slot in found.news.iter() {
-            let base = self.old(found.since_base.entries[usize::from(slot)]);
-            let before = &found.before_base;
-            let before = if before.marked.contains(slot) { self.old(before.entries[usize::from(slot)]) } else { base };
-            writer.row(slot, Some(Known { base, before, onward }), self.value(slot));
-        }
+        let Found { news, since_base, before_base, rows } = found;
+        let old = |changed: &Changed, slot: u8| changed.entries[usize::from(slot)] * self.lanes as u32;
+        rows.extend(news.iter().map(|slot| {
+            let base = old(since_base, slot);
+            let before = if before_base.marked.contains(slot) { old(before_base, slot) } else { base };
+            RowAt { number: slot.into(), now: value(slot), base, before }
+        }));
+        writer.rows(&Rows { list: rows, now: &self.values, known: &self.log.old, onward });
     }
 
     fn find(&self, span: Span, now: Tick, found: &mut Found) {
-        let Found { news, since_base, before_base } = found;
+        let Found { news, since_base, before_base, .. } = found;
         (*news, since_base.marked, before_base.marked) = Default::default();
         let (base, before) = (span.base(now), span.before(now));
         // The newest first, so that of each slot the oldest entry stays.
@@ -376,11 +385,6 @@ impl Logged {
             }
         }
     }
-
-    #[inline]
-    fn old(&self, entry: u32) -> &[i32] {
-        &self.log.old[entry as usize * self.lanes..][..self.lanes]
-    }
 }
 
 #[cfg(test)]
@@ -401,7 +405,7 @@ mod tests {
         let (base_age, before_age) = ((now.0 - base) as u32, (now.0 - before) as u32);
         logged.find(Span { told, base_age, before_age, whole: false }, now, &mut found);
         let old = |changed: &Changed, slot: u8| {
-            changed.marked.contains(slot).then(|| logged.old(changed.entries[usize::from(slot)])[0])
+            changed.marked.contains(slot).then(|| logged.log.old[changed.entries[usize::from(slot)] as usize])
         };
         let value = |slot| (slot, old(&found.since_base, slot).unwrap(), old(&found.before_base, slot));
         found.news.iter().map(value).collect()

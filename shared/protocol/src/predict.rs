@@ -24,6 +24,9 @@ pub struct Onward {
 }
 
 impl Onward {
+    /// Nothing goes on.
+    pub const NONE: Onward = Onward { ratio: 0 };
+
     /// `ahead` ticks from the base, which is `back` ticks after the one before it. With none there, or too near, nothing
     /// goes on.
     #[must_use]
@@ -31,6 +34,12 @@ impl Onward {
         let ratio = (ahead.min(1 << 31) << POINT) as i64;
         let ratio = ratio.checked_div(back.min(1 << 31) as i64).unwrap_or(0);
         Onward { ratio: if ratio <= RATIO_MAX { ratio } else { 0 } }
+    }
+
+    /// Is it as far from the base as the base is from the tick before it? It mostly is.
+    #[inline]
+    pub(crate) fn is_as_far_again(self) -> bool {
+        self.ratio == 1 << POINT
     }
 
     #[inline]
@@ -45,57 +54,43 @@ fn rounded(value: i64) -> i64 {
     value.wrapping_add(1 << (POINT - 1)) >> POINT
 }
 
-/// What is known of a value from before: as many lanes each as its shape has.
-#[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
-    /// What it was at the base.
-    pub base: &'a [i32],
-    /// What it was at the tick before the base; the same as at the base where that is not known.
-    pub before: &'a [i32],
-    /// How far it has gone on since.
-    pub onward: Onward,
+/// What quantities are expected to be.
+#[inline]
+pub(crate) fn steady<const N: usize>(base: [i32; N], before: [i32; N], onward: Onward) -> [i32; N] {
+    std::array::from_fn(|i| onward.on(before[i], base[i]))
 }
 
-impl<'a> Known<'a> {
-    /// Nothing but one value: nothing is expected to go on.
-    #[must_use]
-    pub const fn still(base: &'a [i32]) -> Self {
-        Known { base, before: base, onward: Onward { ratio: 0 } }
-    }
+/// As [`steady`], where they go on [as far again](Onward::is_as_far_again).
+#[inline]
+pub(crate) fn as_far_again<const N: usize>(base: [i32; N], before: [i32; N]) -> [i32; N] {
+    std::array::from_fn(|i| base[i].wrapping_mul(2).wrapping_sub(before[i]))
+}
 
-    /// What quantities are expected to be: `N` lanes from `at` on.
-    #[inline]
-    pub(crate) fn steady<const N: usize>(&self, at: usize) -> [i32; N] {
-        let (base, before) = (lanes::<N>(self.base, at), lanes::<N>(self.before, at));
-        if self.onward.ratio == 1 << POINT {
-            // The usual way: as far again.
-            return std::array::from_fn(|i| base[i].wrapping_mul(2).wrapping_sub(before[i]));
-        }
-        std::array::from_fn(|i| self.onward.on(before[i], base[i]))
-    }
+/// What a rotation is expected to be, of four lanes.
+#[inline]
+pub(crate) fn turn(base: [i32; COMPONENTS], before: [i32; COMPONENTS], onward: Onward) -> [i32; COMPONENTS] {
+    if onward.ratio == 0 || before == base { base } else { turn_on(before, base, onward) }
+}
 
-    /// What a rotation is expected to be, whose four lanes begin at `at`.
-    #[inline]
-    pub(crate) fn turn(&self, at: usize) -> [i32; COMPONENTS] {
-        let (base, before) = (lanes(self.base, at), lanes(self.before, at));
-        if self.onward.ratio == 0 || before == base { base } else { turn_on(before, base, self.onward) }
+/// Puts into `out` what is expected of a value that was `base`, and `before` at the tick before that; `base` again
+/// where that is not known. All three fill the shape.
+#[inline]
+pub fn expect(shape: &Shape, base: &[i32], before: &[i32], onward: Onward, out: &mut [i32]) {
+    out.copy_from_slice(base);
+    if onward.ratio == 0 {
+        return;
     }
-
-    /// Puts what is expected into `out`.
-    #[inline]
-    pub fn expect(&self, shape: &Shape, out: &mut [i32]) {
-        out.copy_from_slice(self.base);
-        if self.onward.ratio == 0 {
-            return;
-        }
-        for group in shape.groups() {
-            let at = usize::from(group.at);
-            match (group.motion, group.lanes) {
-                (Motion::Held, _) => {}
-                (Motion::Turn, _) => out[at - 1..at + 3].copy_from_slice(&self.turn(at - 1)),
-                (Motion::Steady, 3) => out[at..at + 3].copy_from_slice(&self.steady::<3>(at)),
-                (Motion::Steady, 2) => out[at..at + 2].copy_from_slice(&self.steady::<2>(at)),
-                (Motion::Steady, _) => out[at..=at].copy_from_slice(&self.steady::<1>(at)),
+    for group in shape.groups() {
+        match (group.motion, group.lanes) {
+            (Motion::Held, _) => {}
+            (Motion::Turn, _) => {
+                let at = usize::from(group.at) - 1;
+                out[at..at + COMPONENTS].copy_from_slice(&turn(lanes(base, at), lanes(before, at), onward));
+            }
+            (Motion::Steady, _) => {
+                for i in group.range() {
+                    out[i] = onward.on(before[i], base[i]);
+                }
             }
         }
     }
@@ -187,11 +182,9 @@ mod tests {
     #[test]
     fn as_far_again_is_no_special_case() {
         let (before, base) = ([5, i32::MIN, -7, 3, 9, -20, 100], [6, i32::MAX, -9, 3, 12, -24, 110]);
-        let steady = |ahead, back| Known { base: &base, before: &before, onward: Onward::new(ahead, back) };
-        let one_by_one = std::array::from_fn(|i| Onward::new(4, 4).on(before[i], base[i]));
-        assert_eq!(steady(4, 4).steady::<7>(0), one_by_one);
-        assert_eq!(steady(1, 2).steady::<2>(4), [14, -26], "half as far again");
-        assert_eq!(Known::still(&base).steady::<3>(1), [i32::MAX, -9, 3]);
+        assert!(Onward::new(4, 4).is_as_far_again() && !Onward::new(4, 3).is_as_far_again());
+        assert_eq!(as_far_again(base, before), steady(base, before, Onward::new(4, 4)));
+        assert_eq!(steady([12, -24], [9, -20], Onward::new(1, 2)), [14, -26], "half as far again");
     }
 
     /// A rotation by `angle` radians about a slanted axis.

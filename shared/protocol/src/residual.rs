@@ -7,19 +7,20 @@
 
 mod codes;
 mod read;
+mod rows;
 mod triple;
 
-use hd1_schema::limits::LANES_MAX;
 use smallvec::SmallVec;
 
 use crate::{
     bits::BitWriter,
-    predict::{self, Known},
+    predict,
     shapes::{Group, Motion, Shape},
 };
 pub(crate) use codes::Codes;
 use codes::{GroupCode, PreparedCode, TURNED, noise_of, write_index, write_mask};
 pub(crate) use read::{Differences, read};
+pub use rows::{RowAt, Rows};
 
 /// A row's number, and which of its groups are coded.
 #[derive(Clone, Copy, Debug)]
@@ -28,49 +29,26 @@ struct Head {
     mask: u32,
 }
 
+/// Rows that are looked at to find how all are best coded, at least.
+const SAMPLE_ROWS: usize = 64;
+
 /// Gathers a section's rows, then writes them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Section {
     heads: Vec<Head>,
     /// As many for each row as the shape has lanes; of a rotation's first lane the value itself.
     differences: Vec<i32>,
-    /// By lane and bits: how many differences have so many, of groups that are not as expected.
-    sizes: [[u32; 33]; LANES_MAX],
-    /// Lanes with sizes.
-    lanes: usize,
-    /// Groups that are coded in any row, as in a mask.
-    any: u32,
-}
-
-impl Default for Section {
-    fn default() -> Self {
-        Section { heads: Vec::new(), differences: Vec::new(), sizes: [[0; 33]; LANES_MAX], lanes: 0, any: 0 }
-    }
-}
-
-#[inline]
-fn size(difference: i32) -> usize {
-    (32 - difference.unsigned_abs().leading_zeros()) as usize
 }
 
 impl Section {
     pub(crate) fn clear(&mut self) {
         self.heads.clear();
         self.differences.clear();
-        self.sizes[..self.lanes].fill([0; 33]);
-        (self.lanes, self.any) = (0, 0);
     }
 
-    /// Adds a row of the value `now`, of which so much is `known` from before. Both fill the shape. Numbers ascend.
-    #[inline]
-    pub(crate) fn push(&mut self, shape: &Shape, id: u32, now: &[i32], known: Known<'_>) {
-        self.lanes = shape.lanes;
-        let start = self.differences.len();
-        self.differences.extend_from_slice(now);
-        let row = Row { now, known, differences: &mut self.differences[start..], sizes: &mut self.sizes };
-        let mask = row.compare(shape);
-        self.any |= mask;
-        self.heads.push(Head { id, mask });
+    /// Adds rows behind those that are there.
+    pub(crate) fn push(&mut self, shape: &Shape, rows: &Rows<'_>) {
+        rows::compare(shape, rows, &mut self.heads, &mut self.differences);
     }
 
     /// Rows gathered.
@@ -80,12 +58,13 @@ impl Section {
 
     /// Groups that are coded in any row, as bits.
     pub(crate) fn used(&self) -> u32 {
-        (self.any | self.any >> TURNED) & ((1 << TURNED) - 1)
+        let any = self.heads.iter().fold(0, |any, head| any | head.mask);
+        (any | any >> TURNED) & ((1 << TURNED) - 1)
     }
 
     /// How its rows are best coded.
     pub(crate) fn codes(&self, shape: &Shape) -> Codes {
-        let rows = self.heads.len();
+        let (rows, step) = (self.heads.len(), self.step());
         let mut codes = Codes { gap: self.usual_gap(), ..Codes::default() };
         for (number, (code, group)) in codes.groups.iter_mut().zip(shape.groups()).enumerate() {
             let in_rows = |bit: u32| self.heads.iter().filter(|head| head.mask >> bit & 1 == 1).count();
@@ -95,17 +74,37 @@ impl Section {
             code.always = coded * 2 > rows;
             code.names = turned * 2 > rows;
             // In rows that are as expected and are coded all the same, each lane is 0.
-            let as_expected = if code.always { rows - coded } else { 0 };
+            let as_expected = if code.always { (rows - coded) as u32 } else { 0 };
             let (mut zeros, mut all) = (0, 0);
             for (noise, lane) in code.noise.iter_mut().zip(group.range()) {
-                let sizes = &self.sizes[lane];
-                *noise = noise_of(sizes, (coded + as_expected) as u32);
-                zeros += sizes[..=noise.saturating_sub(1) as usize].iter().sum::<u32>() + as_expected as u32;
-                all += (coded + as_expected) as u32;
+                let (sizes, coded) = self.sizes(shape, 1 << number, lane);
+                let as_expected = as_expected / step as u32;
+                *noise = noise_of(&sizes, coded + as_expected);
+                zeros += sizes[..=noise.saturating_sub(1) as usize].iter().sum::<u32>() + as_expected;
+                all += coded + as_expected;
             }
             code.class = triple::class_of((u64::from(zeros) << 10).checked_div(u64::from(all)).unwrap_or(0) as u32);
         }
         codes
+    }
+
+    /// Of many rows one in so many tells how large the differences are.
+    fn step(&self) -> usize {
+        (self.heads.len() / SAMPLE_ROWS).max(1)
+    }
+
+    /// By bits: how many differences of a lane have so many, in a sample of the rows with this mark; and how many those
+    /// rows are.
+    fn sizes(&self, shape: &Shape, mark: u32, lane: usize) -> ([u32; 33], u32) {
+        let (mut sizes, mut marked) = ([0; 33], 0);
+        let rows = self.heads.iter().zip(self.differences.chunks_exact(shape.lanes)).step_by(self.step());
+        for (head, row) in rows {
+            let size = u32::BITS - row[lane].unsigned_abs().leading_zeros();
+            let is_marked = u32::from(head.mask & mark != 0);
+            sizes[size as usize] += is_marked;
+            marked += is_marked;
+        }
+        (sizes, marked)
     }
 
     /// Writes rows from `first` on while `writer` stays below `room` bits, and the end of the section; how many.
@@ -130,12 +129,14 @@ impl Section {
                 writer.put_number(head.id.wrapping_sub(id).wrapping_sub(1), codes.gap);
                 write_mask(writer, shape, &codes.groups, mask, head.mask | always);
                 writer.put_number(length as u32 - 1, 0);
-                let fitting = (0..length).take_while(|i| {
-                    let differences = &self.differences[(row + i) * shape.lanes..][..shape.lanes];
+                let mut fitting = 0;
+                for differences in self.differences[row * shape.lanes..].chunks_exact(shape.lanes).take(length) {
                     steps.write_row(head.mask | always, differences, writer);
-                    writer.len() < room
-                });
-                let fitting = fitting.count();
+                    if writer.len() >= room {
+                        break;
+                    }
+                    fitting += 1;
+                }
                 if fitting == length {
                     break;
                 }
@@ -169,65 +170,6 @@ impl Section {
         let (count, sum) =
             gaps.filter(|gap| *gap != 0).fold((0u64, 0u64), |(count, sum), gap| (count + 1, sum + u64::from(gap)));
         sum.checked_div(count).map_or(1, |mean| mean.max(2).ilog2().min(24))
-    }
-}
-
-/// A row that is being compared with what was expected.
-struct Row<'a> {
-    now: &'a [i32],
-    known: Known<'a>,
-    /// The value first, then what it differs by.
-    differences: &'a mut [i32],
-    sizes: &'a mut [[u32; 33]; LANES_MAX],
-}
-
-impl Row<'_> {
-    /// Makes the differences; which groups are coded.
-    #[inline]
-    fn compare(mut self, shape: &Shape) -> u32 {
-        let mut mask = 0;
-        for (number, group) in shape.groups().iter().enumerate() {
-            let at = usize::from(group.at);
-            mask |= match (group.motion, group.lanes) {
-                (Motion::Turn, _) => self.turn(at) << number,
-                (Motion::Steady, 3) => self.group(at, self.known.steady::<3>(at)) << number,
-                (Motion::Steady, 2) => self.group(at, self.known.steady::<2>(at)) << number,
-                (Motion::Steady, _) => self.group(at, self.known.steady::<1>(at)) << number,
-                (Motion::Held, 3) => self.group(at, predict::lanes::<3>(self.known.base, at)) << number,
-                (Motion::Held, 2) => self.group(at, predict::lanes::<2>(self.known.base, at)) << number,
-                (Motion::Held, _) => self.group(at, predict::lanes::<1>(self.known.base, at)) << number,
-            };
-        }
-        mask
-    }
-
-    /// 1 where any of `N` lanes is not as expected.
-    #[inline]
-    fn group<const N: usize>(&mut self, at: usize, expected: [i32; N]) -> u32 {
-        let now = predict::lanes::<N>(self.now, at);
-        if now == expected {
-            self.differences[at..at + N].fill(0);
-            return 0;
-        }
-        for i in 0..N {
-            let difference = now[i].wrapping_sub(expected[i]);
-            self.differences[at + i] = difference;
-            self.sizes[at + i][size(difference)] += 1;
-        }
-        1
-    }
-
-    /// As [`Row::group`], of the rotation whose three lanes begin at `at`, with a mark where it leaves out another
-    /// component than expected.
-    #[inline]
-    fn turn(&mut self, at: usize) -> u32 {
-        let expected = self.known.turn(at - 1);
-        let index = self.now[at - 1];
-        let [_, x, y, z] = expected;
-        if expected[0] == index {
-            return self.group(at, [x, y, z]);
-        }
-        self.group(at, predict::without(expected, index)) | 1 << TURNED
     }
 }
 

@@ -14,8 +14,8 @@ use crate::{
     FrameKind,
     bits::{BitReader, BitWriter},
     limits,
-    predict::Known,
-    residual::{self, Codes, Section},
+    predict::Onward,
+    residual::{self, Codes, RowAt, Rows, Section},
     shapes::{Motion, Shape, Shapes, read_row, write_row},
     wire::{self, DecodeError, Reader},
 };
@@ -285,10 +285,17 @@ fn write_state(bits: &mut BitWriter, shape: &Shape, rows: &[ShownRow<'_>], first
     for lane in usual {
         bits.put(*lane as u32, 32);
     }
+    let mut now = Vec::with_capacity(rows.len() * shape.lanes);
+    rows.iter().for_each(|row| now.extend_from_slice(row.lanes));
+    let row = |(i, row): (usize, &ShownRow<'_>)| RowAt {
+        number: row.at - first as u32,
+        now: (i * shape.lanes) as u32,
+        base: 0,
+        before: 0,
+    };
+    let list: Vec<RowAt> = rows.iter().enumerate().map(row).collect();
     section.clear();
-    for row in rows {
-        section.push(shape, row.at - first as u32, row.lanes, Known::still(usual));
-    }
+    section.push(shape, &Rows { list: &list, now: &now, known: usual, onward: Onward::NONE });
     let codes = section.codes(shape);
     codes.write(bits, shape);
     section.write(shape, &codes, bits, usize::MAX, 0);

@@ -18,6 +18,8 @@ pub use blob::{BlobHead, BlobWriter, Pieces};
 pub use codes::TickCodes;
 pub use entries::{Blob, Entries, Entry, StateRow, entries};
 
+pub use crate::residual::{RowAt, Rows};
+
 use crate::{
     FrameKind, limits,
     predict::Onward,

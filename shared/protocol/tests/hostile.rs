@@ -5,7 +5,7 @@ mod world;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror,
-    predict::Known,
+    predict::Onward,
     shapes::Shapes,
     snapshot::{self, Spawned},
     state::{self as codec, Base, BlobHead, StateHeader, TickCodes},
@@ -44,11 +44,11 @@ fn state_frame() -> Vec<u8> {
     let frames = state(header, BlobHead::default(), |blob, out| {
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &codes, out);
         for i in 1..20u8 {
-            blob.row(i, Some(Known::still(&[i32::from(i), 2, 3])), &[7, 8, 9]);
+            blob.row(i, &[7, 8, 9], Some((&[i32::from(i), 2, 3], &[i32::from(i), 2, 3])), Onward::NONE);
         }
         blob.section(TURN, shapes.shape(TURN).unwrap(), &codes, out);
         for i in (1..20i32).step_by(2) {
-            blob.row(i as u8, Some(Known::still(&[3, i, -8, 700])), &[i % 4, 7, -1_000, 0]);
+            blob.row(i as u8, &[i % 4, 7, -1_000, 0], Some((&[3, i, -8, 700], &[3, i, -8, 700])), Onward::NONE);
         }
     });
     frames[0].clone()

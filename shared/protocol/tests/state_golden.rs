@@ -8,7 +8,7 @@ mod world;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     Mirror, StateOutcome,
-    predict::Known,
+    predict::Onward,
     shapes::Shapes,
     snapshot::Spawned,
     state::{Base, BlobHead, StateHeader, TickCodes},
@@ -70,9 +70,9 @@ fn frames_are_what_they_were() {
     let frames = state(header, head, |blob, out| {
         let codes = TickCodes::default();
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &codes, out);
-        blob.row(0, Some(Known::still(&[100, -200, 300])), &[101, -200, 236]);
+        blob.row(0, &[101, -200, 236], Some((&[100, -200, 300], &[100, -200, 300])), Onward::NONE);
         blob.section(TURN, shapes.shape(TURN).unwrap(), &codes, out);
-        blob.row(0, Some(Known::still(&was)), &is);
+        blob.row(0, &is, Some((&was, &was)), Onward::NONE);
     });
     golden("state", &frames[0]);
     let StateOutcome::Complete(read) = mirror.apply_state(&frames[0]).unwrap() else { panic!("one frame is all") };
@@ -102,7 +102,7 @@ fn state_waits_for_the_structure_it_stands_on() {
     let head = BlobHead { version: Some(1), ..BlobHead::default() };
     let frames = state(header(7, base), head, |blob, out| {
         blob.section(PLACE, shapes.shape(PLACE).unwrap(), &TickCodes::default(), out);
-        blob.row(0, Some(Known::still(&[100, -200, 300])), &[0, -200, 300]);
+        blob.row(0, &[0, -200, 300], Some((&[100, -200, 300], &[100, -200, 300])), Onward::NONE);
     });
     assert!(matches!(mirror.apply_state(&frames[0]).unwrap(), StateOutcome::Deferred(_)));
     mirror.apply_structure(&structure).unwrap();

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{
     limits::{DATAGRAM_BYTES_MAX, FRAME_OUT_BYTES_MAX},
-    predict::{Known, Onward},
     shapes::Shapes,
     snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
     state::{self, Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
@@ -82,8 +81,8 @@ fn times() -> impl Strategy<Value = Times> {
     prop_oneof![6 => still, 3 => moving, 1 => new]
 }
 
-fn known<'a>(base: Option<&'a [i32]>, before: Option<&'a [i32]>, onward: Onward) -> Option<Known<'a>> {
-    base.map(|base| Known { base, before: before.unwrap_or(base), onward })
+fn known<'a>(base: Option<&'a [i32]>, before: Option<&'a [i32]>) -> Option<(&'a [i32], &'a [i32])> {
+    base.map(|base| (base, before.unwrap_or(base)))
 }
 
 proptest! {
@@ -104,7 +103,7 @@ proptest! {
             // Codes made for half of the rows serve all, if they can.
             writer.sample(ID, shape);
             for (slot, (before, at_base, now)) in rows.iter().take(rows.len() / 2) {
-                writer.row(*slot, known(at_base.as_deref(), before.as_deref(), onward), now);
+                writer.row(*slot, now, known(at_base.as_deref(), before.as_deref()), onward);
             }
             writer.teach(&mut codes);
         }
@@ -112,7 +111,7 @@ proptest! {
         writer.begin(head);
         writer.section(ID, shape, &codes, &mut bytes);
         for (slot, (before, at_base, now)) in &rows {
-            writer.row(*slot, known(at_base.as_deref(), before.as_deref(), onward), now);
+            writer.row(*slot, now, known(at_base.as_deref(), before.as_deref()), onward);
         }
         let pieces = writer.end(&codes, &mut bytes);
         let mut read = BTreeMap::new();

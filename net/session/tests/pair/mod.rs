@@ -7,6 +7,7 @@ use hd1_protocol::{
     Encoding, Packet, Room, hash,
     limits::PAGE_SLOTS,
     message::{Hello, Welcome},
+    predict::Onward,
     shapes::Shapes,
     snapshot::{self, ChunkPlace, OpenPage, Shown, Spawned},
     state::{Base, BlobHead, BlobWriter, Entry, StateHeader, TickCodes},
@@ -146,7 +147,7 @@ impl World {
             writer.begin(BlobHead { whole: true, version: Some(version), moved_for: 1, hash });
             writer.section(PLACE, self.shapes.shape(PLACE).unwrap(), &codes, &mut bytes);
             for (slot, place) in places.iter().enumerate() {
-                writer.row(slot as u8, None, place);
+                writer.row(slot as u8, place, None, Onward::NONE);
             }
             pieces.extend(writer.end(&codes, &mut bytes).ranges.into_iter().map(|range| (page as u16, range)));
         }

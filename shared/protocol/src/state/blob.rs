@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use hd1_schema::{ComponentId, limits::LANES_MAX};
+use hd1_schema::ComponentId;
 
 use super::{StateHeader, TickCodes, codes::CODES_BYTES_MAX};
 use crate::{
     bits::{BitReader, BitWriter},
     limits,
-    predict::Known,
-    residual::Section,
+    predict::Onward,
+    residual::{RowAt, Rows, Section},
     shapes::Shape,
 };
 
@@ -26,9 +26,6 @@ const OWN_CODES_ROWS: usize = 24;
 const VERSION_BITS: u32 = 6;
 /// Bits that the ticks since something held still mostly take.
 const STILL_BITS: u32 = 2;
-
-/// What is known of a row of which nothing is known.
-const ZEROS: [i32; LANES_MAX] = [0; LANES_MAX];
 
 /// What a blob begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,12 +101,22 @@ impl BlobWriter {
         self.open = Some((component, *shape));
     }
 
-    /// Adds a row to the open section: the value `now`, of which so much is `known` from before; without that it is coded
-    /// against zeros. All fill the component's shape. Slots ascend.
-    #[inline]
-    pub fn row(&mut self, slot: u8, known: Option<Known<'_>>, now: &[i32]) {
-        let Some((_, shape)) = &self.open else { return };
-        self.section.push(shape, slot.into(), now, known.unwrap_or(Known::still(&ZEROS[..shape.lanes])));
+    /// Adds rows to the open section, by slot; those of a page come by ascending slot.
+    pub fn rows(&mut self, rows: &Rows<'_>) {
+        if let Some((_, shape)) = &self.open {
+            self.section.push(shape, rows);
+        }
+    }
+
+    /// Adds a row to the open section: the value `now`, which was `base` at the base and `before` at the tick before it;
+    /// without these it is coded against zeros. All fill the component's shape.
+    pub fn row(&mut self, slot: u8, now: &[i32], known: Option<(&[i32], &[i32])>, onward: Onward) {
+        let known: Vec<i32> = match known {
+            Some((base, before)) => [base, before].concat(),
+            None => vec![0; now.len() * 2],
+        };
+        let at = RowAt { number: slot.into(), now: 0, base: 0, before: now.len() as u32 };
+        self.rows(&Rows { list: &[at], now, known: &known, onward });
     }
 
     /// Ends the blob: appends its pieces to `out`.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     bits::BitReader,
     limits::PAGE_SLOTS,
-    predict::{Known, Onward},
+    predict::{self, Onward},
     residual::{self, Codes, Differences},
     shapes::{Shape, Shapes},
     wire::{self, DecodeError, Reader},
@@ -97,9 +97,7 @@ impl StateRow<'_> {
     #[inline]
     pub fn value(&self, base: Option<&[i32]>, before: Option<&[i32]>, out: &mut [i32]) {
         match base {
-            Some(base) => {
-                Known { base, before: before.unwrap_or(base), onward: self.onward }.expect(self.shape, out);
-            }
+            Some(base) => predict::expect(self.shape, base, before.unwrap_or(base), self.onward, out),
             None => out.fill(0),
         }
         self.differences.add_to(self.shape, out);
