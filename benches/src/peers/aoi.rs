@@ -14,13 +14,15 @@ use hd1_scenario::{Figures, Run, SEED, Scene, Tally, median, views::View};
 use super::world::World;
 use crate::transforms::net_id;
 
-/// Memory of one client, KiB: what the process grew by while all of them joined and followed for a while.
+/// Memory of one client, KiB: what the process grew by while all but the first joined and followed for a while.
 pub const CLIENT_KIB: &str = "client_kib";
 /// Bytes that a client's entity takes in its view: those of the pages it has open.
 pub const ENTITY_BYTES: &str = "entity_bytes";
 
 /// Clients with a mirror that is checked at the end.
 const MIRROR_COUNT: usize = 4;
+/// Ticks after which the world remembers as much as it ever does.
+const HISTORY_TICKS: usize = 40;
 /// Quiet ticks in which all that is under way arrives, the seldom sent too.
 const SETTLE_TICKS: usize = 12;
 
@@ -33,22 +35,21 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
     let mut world = World::new(&run)?;
     let (warm, measured) = scene.ticks(quick);
     let mut tally = Tally::default();
-    // What the world itself needs is there before the clients are.
-    for _ in 0..warm {
+    let mut mirrors = Vec::new();
+    join(&mut world, &run, 0, &mut mirrors)?;
+    // What the world itself needs is there before the others are: a history too, since one looks on.
+    for _ in 0..HISTORY_TICKS {
         run.step();
         world.tick(&run)?;
+        let mut out = Outgoing::default();
+        world.replicator.assemble(ClientKey(0), 0, &mut out)?;
+        out.reliable.iter().try_for_each(|frame| mirrors[0].apply_reliable(frame).map(drop))?;
+        out.state.iter().try_for_each(|frame| mirrors[0].apply_state(frame).map(drop))?;
+        world.replicator.ack(ClientKey(0), mirrors[0].acks());
     }
     let before_kib = resident_kib()?;
-    let mut mirrors = Vec::new();
-    for client in 0..scene.client_count {
-        let avatar = Some(net_id(View::of(&run, client).entity_idx));
-        let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar };
-        let frames = world.replicator.add_client(ClientKey(client as u64), viewer)?;
-        if client < MIRROR_COUNT {
-            let mut mirror = Mirror::new(world.schemas.clone());
-            frames.iter().try_for_each(|frame| mirror.apply_snapshot_chunk(frame).map(drop))?;
-            mirrors.push(mirror);
-        }
+    for client in 1..scene.client_count {
+        join(&mut world, &run, client, &mut mirrors)?;
     }
     let mut acks = Acks::of(world.now());
     let mut outs: Vec<Outgoing> = vec![Outgoing::default(); scene.client_count];
@@ -88,7 +89,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
             tally.tick(took, sent, run.changed().len(), scene.client_count);
         }
     }
-    let client_kib = (resident_kib()? - before_kib) / scene.client_count as f64;
+    let client_kib = (resident_kib()? - before_kib) / (scene.client_count - 1) as f64;
     for (client, mirror) in mirrors.iter().enumerate() {
         let view = View::of(&run, client);
         ensure!(world.shows_view(mirror, &run, &view), "{}: client {client} lacks something it is to see", scene.name);
@@ -110,6 +111,19 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         .with("pages_client", pages as f64 / clients)
         .with("entities_client", known as f64 / clients)
         .with("updates_client_tick", updates as f64 / (MIRROR_COUNT * (warm + measured)) as f64))
+}
+
+/// A client joins; the first few have a mirror.
+fn join(world: &mut World, run: &Run, client: usize, mirrors: &mut Vec<Mirror>) -> anyhow::Result<()> {
+    let avatar = Some(net_id(View::of(run, client).entity_idx));
+    let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar };
+    let frames = world.replicator.add_client(ClientKey(client as u64), viewer)?;
+    if client < MIRROR_COUNT {
+        let mut mirror = Mirror::new(world.schemas.clone());
+        frames.iter().try_for_each(|frame| mirror.apply_snapshot_chunk(frame).map(drop))?;
+        mirrors.push(mirror);
+    }
+    Ok(())
 }
 
 /// Memory of this process, KiB.

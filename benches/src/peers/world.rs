@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-/// As far as the scene's clients see, in cells of half of that.
+/// As far as the scene's clients see, in cells of two thirds of that.
 fn interest(scene: &Scene) -> Interest {
-    Interest { view_m: scene.view_m, cell_m: scene.view_m.map(|view_m| view_m / 2.0) }
+    Interest { view_m: scene.view_m, cell_m: scene.view_m.map(|view_m| view_m / 1.5) }
 }
