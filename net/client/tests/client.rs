@@ -72,7 +72,7 @@ async fn serve(mut link: Link, seen: Seen) {
                     let refused = ServerMessage::OpResult { id: *id, ok: false, entity: None, error: Some(error) };
                     server.send_message(now(), &refused);
                 }
-                ClientEvent::Acked(acks) => base = acks.newest(),
+                ClientEvent::Acked(receipt) => base = receipt.whole.newest(),
                 ClientEvent::Input(sample) => input = sample.seq,
                 ClientEvent::Bye => {}
             }

@@ -13,6 +13,7 @@ use crate::{
     client::Client,
     due::{Due, DueList},
     frames::Frames,
+    layout::FrameStart,
     walk::Walk,
     world::Tracked,
 };
@@ -52,8 +53,17 @@ pub struct Assembly {
 #[derive(Debug, Default)]
 struct Bodies {
     bytes: Vec<u8>,
-    /// Where each ends, and the codes that it uses.
-    ends: Vec<(usize, u8)>,
+    list: Vec<Body>,
+}
+
+/// Of one frame.
+#[derive(Clone, Copy, Debug)]
+struct Body {
+    start: FrameStart,
+    /// Where it ends among the bytes of all.
+    end: usize,
+    /// The codes of the tick that it uses, as bits.
+    codes: u8,
 }
 
 impl Assembly {
@@ -117,7 +127,8 @@ impl Assembly {
             self.made.0 = None;
         }
         client.note_sent(tick, self.walk.bytes);
-        header.count = self.bodies.ends.len() as u32;
+        client.layouts.note(tick, self.bodies.list.iter().map(|body| body.start));
+        header.count = self.bodies.list.len() as u32;
         if self.made.0 != Some(header) {
             self.make(header, blobs);
         }
@@ -149,14 +160,14 @@ impl Assembly {
         self.made.0 = Some(header);
         self.made.1.clear();
         let mut start = 0;
-        for (end, used) in &self.bodies.ends {
+        for body in &self.bodies.list {
             self.head.clear();
             header.encode(&mut self.head);
-            blobs.codes().encode(*used, &mut self.head);
-            let frame = self.frames.frame(&[&self.head, &self.bodies.bytes[start..*end]]);
+            blobs.codes().encode(body.codes, &mut self.head);
+            let frame = self.frames.frame(&[&self.head, &self.bodies.bytes[start..body.end]]);
             debug_assert!(frame.len() <= DATAGRAM_BYTES_MAX, "{} bytes", frame.len());
             self.made.1.push(frame);
-            start = *end;
+            start = body.end;
             header.index += 1;
         }
     }
@@ -180,10 +191,11 @@ impl Bodies {
     /// Puts the pieces of what is due into bodies.
     fn pack(&mut self, header: &StateHeader, due: &[Due], blobs: &BlobStore) {
         let room = DATAGRAM_BYTES_MAX - StateHeader::BYTES_MAX;
-        let Bodies { bytes, ends } = self;
+        let Bodies { bytes, list } = self;
         bytes.clear();
-        ends.clear();
+        list.clear();
         let (mut start, mut used, mut last) = (0, 0u8, None);
+        let mut first = FrameStart { page: due.first().map_or(0, |due| due.number), continues: false };
         for due in due {
             let blob = blobs.blob(due.blob);
             let codes = blob.codes;
@@ -200,7 +212,8 @@ impl Bodies {
                 }
                 if is_full {
                     bytes.truncate(begin);
-                    ends.push((begin, used));
+                    list.push(Body { start: first, end: begin, codes: used });
+                    first = FrameStart { page: due.number, continues: last == Some(due.number) };
                     (start, used) = (begin, 0);
                     entry.encode(header, None, bytes);
                 }
@@ -209,6 +222,6 @@ impl Bodies {
                 last = Some(due.number);
             }
         }
-        ends.push((bytes.len(), used));
+        list.push(Body { start: first, end: bytes.len(), codes: used });
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{Acks, index::Cursor};
+use hd1_protocol::{Acks, Receipt, index::Cursor};
 
 use crate::{
+    layout::Layouts,
     limits::{OPEN_ENTITIES_PER_TICK, REORDERED_TICKS_MAX, RESEND_TICKS_MAX, VIEW_PAGES_MAX},
     place::Place,
     sight::Sight,
@@ -38,7 +39,9 @@ pub struct Client {
     is_complete: bool,
     /// Ticks in which it was sent state.
     sent: Acks,
-    received: Acks,
+    received: Receipt,
+    /// Where pages lay in what it was sent.
+    pub(crate) layouts: Layouts,
     /// From a tick to its acknowledgement, in eighths of a tick.
     delay: u64,
     /// The newest input that it was told of.
@@ -94,7 +97,8 @@ impl Client {
             closing: Vec::new(),
             is_complete: false,
             sent: Acks::default(),
-            received: Acks::of(joined),
+            received: Acks::of(joined).into(),
+            layouts: Layouts::default(),
             delay: 2 * DELAY_UNITS,
             input_ack: 0,
             told: joined,
@@ -103,23 +107,23 @@ impl Client {
         }
     }
 
-    /// The client says which ticks it has, when `now` is the newest.
-    pub(crate) fn ack(&mut self, acks: Acks, now: Tick) {
-        if acks.newest() > now {
+    /// The client says what it has, when `now` is the newest tick.
+    pub(crate) fn ack(&mut self, receipt: &Receipt, now: Tick) {
+        if receipt.newest() > now {
             return;
         }
-        if acks.newest() > self.received.newest() {
-            let delay = now.since(acks.newest()) * DELAY_UNITS;
+        if receipt.newest() > self.received.newest() {
+            let delay = now.since(receipt.newest()) * DELAY_UNITS;
             // Quick to grow, slow to shrink.
             self.delay = if delay > self.delay { delay } else { self.delay - (self.delay - delay) / 8 };
         }
-        self.received.merge(acks);
+        self.received.merge(receipt);
     }
 
-    /// The ticks that the client has.
+    /// What the client has.
     #[must_use]
-    pub fn received(&self) -> Acks {
-        self.received
+    pub fn received(&self) -> &Receipt {
+        &self.received
     }
 
     /// Ticks of history that it may need.
@@ -133,7 +137,7 @@ impl Client {
         let overtaken = bits_from(now.since(self.received.newest()) + REORDERED_TICKS_MAX);
         let patience = (self.delay + self.delay / 2) / DELAY_UNITS + PATIENCE_TICKS;
         let late = bits_from(patience.min(RESEND_TICKS_MAX));
-        self.sent.aged(now) & !self.received.aged(now) & (overtaken | late)
+        self.sent.aged(now) & !self.received.whole.aged(now) & (overtaken | late)
     }
 
     /// A tick passes; bytes that it may be sent now.

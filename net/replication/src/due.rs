@@ -43,11 +43,12 @@ impl DueList {
     pub(crate) fn find(&mut self, client: &mut Client, lost: u64, tracked: &Tracked, blobs: &mut BlobStore) {
         let tick = tracked.tick();
         let places = tracked.places();
-        let received = client.received();
+        let received = *client.received();
         self.list.clear();
         self.again.clear();
         let mut is_settled = !client.has_own_structure();
-        for (number, view) in client.views.iter_mut().enumerate() {
+        let Client { views, layouts, .. } = client;
+        for (number, view) in views.iter_mut().enumerate() {
             if view.page() == NO_PAGE {
                 continue;
             }
@@ -61,7 +62,12 @@ impl DueList {
                 is_settled = false;
                 continue;
             }
-            let mut again = view.settle(tick, received, lost);
+            let mut got = received.whole.aged(view.newest(tick));
+            for part in received.parts() {
+                let age = view.newest(tick).0.checked_sub(part.tick.0).filter(|age| *age < u64::from(u64::BITS));
+                got |= age.filter(|_| layouts.had(part, number as u16)).map_or(0, |age| 1 << age);
+            }
+            let mut again = view.settle(tick, got, lost);
             if again == Again::Nothing && !news.has_sum && !is_new {
                 is_settled &= !view.is_in_flight();
                 continue;

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    Acks, DecodeError,
+    DecodeError, Receipt,
     snapshot::{self, ChunkBody, ChunkPlace, OpenPage, Shown},
 };
 use hd1_schema::ComponentSchema;
@@ -126,10 +126,10 @@ impl Replicator {
         }
     }
 
-    /// A client says which ticks it has whole. Ticks that it cannot have are ignored.
-    pub fn ack(&mut self, key: ClientKey, acks: Acks) {
+    /// A client says what it has, whole ticks alone or ticks in part too. What it cannot have is ignored.
+    pub fn ack(&mut self, key: ClientKey, received: impl Into<Receipt>) {
         if let Some(client) = self.clients.get_mut(&key) {
-            client.ack(acks, self.shared.tracked.tick());
+            client.ack(&received.into(), self.shared.tracked.tick());
         }
     }
 

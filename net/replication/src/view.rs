@@ -7,7 +7,6 @@
 //! as well, the one after it says everything since the base, and what was sent in between counts no more.
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::Acks;
 
 use crate::{limits::RESEND_TICKS_MAX, logged::Span};
 
@@ -156,14 +155,15 @@ impl PageView {
         (now.0 as u32).wrapping_sub(self.newest)
     }
 
-    /// Takes in what the client has, and what is lost (bit `i`: the tick `i` before `now`): what must be said again.
+    /// Takes in which ticks of the page the client has (bit `i`: the one `i` before the newest sent), and which are lost
+    /// (bit `i`: the one `i` before `now`): what must be said again.
     #[inline]
-    pub fn settle(&mut self, now: Tick, received: Acks, lost: u64) -> Again {
+    pub fn settle(&mut self, now: Tick, received: u64, lost: u64) -> Again {
         if self.flags & BROKEN != 0 {
             return Again::All;
         }
         let age = self.age(now);
-        let missing = self.sent & !received.aged(self.newest(now)) & !ones_from(self.base_age.into());
+        let missing = self.sent & !received & !ones_from(self.base_age.into());
         let oldest_missing = u64::BITS - missing.leading_zeros();
         // Older than all that is missing.
         let known = self.sent & ones_from(oldest_missing);
@@ -311,12 +311,15 @@ pub struct Viewer {
 
 #[cfg(test)]
 mod tests {
+    use hd1_protocol::Acks;
+
     use super::*;
 
-    fn acks(ticks: &[u64]) -> Acks {
+    /// At `now`, when the client has these ticks.
+    fn settle(view: &mut PageView, now: u64, has: &[u64], lost: u64) -> Again {
         let mut acks = Acks::default();
-        ticks.iter().for_each(|tick| acks.insert(Tick(*tick)));
-        acks
+        has.iter().for_each(|tick| acks.insert(Tick(*tick)));
+        view.settle(Tick(now), acks.aged(view.newest(Tick(now))), lost)
     }
 
     fn bases(view: &PageView, now: u64) -> (u64, u64, u64) {
@@ -329,16 +332,16 @@ mod tests {
         let mut view = PageView::open(7, Tick(100));
         assert!(view.is_fresh() && view.base(Tick(101)) == Tick(100));
         for now in 101..=104 {
-            assert_eq!(view.settle(Tick(now), acks(&[]), 0), Again::Nothing);
+            assert_eq!(settle(&mut view, now, &[], 0), Again::Nothing);
             assert_eq!(bases(&view, now), (now - 1, 100, 100));
             view.note_sent(Tick(now), Again::Nothing);
         }
         assert!(view.is_in_flight());
         // 102 is missing: only 101 counts.
-        view.settle(Tick(105), acks(&[101, 103, 104]), 0);
+        settle(&mut view, 105, &[101, 103, 104], 0);
         assert_eq!((bases(&view, 105), view.is_fresh()), ((104, 101, 100), false));
         // It came after all.
-        view.settle(Tick(105), acks(&[101, 102, 103, 104]), 0);
+        settle(&mut view, 105, &[101, 102, 103, 104], 0);
         assert_eq!(bases(&view, 105), (104, 104, 103));
         assert!(!view.is_in_flight());
     }
@@ -347,10 +350,10 @@ mod tests {
     fn the_tick_before_is_as_far_behind_as_the_base() {
         let mut view = PageView::open(7, Tick(100));
         (101..=120).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
-        view.settle(Tick(121), acks(&(101..=117).collect::<Vec<_>>()), 0);
+        settle(&mut view, 121, &(101..=117).collect::<Vec<_>>(), 0);
         assert_eq!(bases(&view, 121), (120, 117, 113));
         view.note_sent(Tick(121), Again::Nothing);
-        view.settle(Tick(122), acks(&(101..=118).collect::<Vec<_>>()), 0);
+        settle(&mut view, 122, &(101..=118).collect::<Vec<_>>(), 0);
         assert_eq!(bases(&view, 122), (121, 118, 114));
     }
 
@@ -359,28 +362,28 @@ mod tests {
         let mut view = PageView::open(7, Tick(100));
         (101..=104).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
         // 102 is lost: at 105 that is bit 3.
-        let again = view.settle(Tick(105), acks(&[101, 103]), 0b1000);
+        let again = settle(&mut view, 105, &[101, 103], 0b1000);
         assert_eq!(again, Again::Lost(0b1000));
         assert_eq!(view.span(Tick(105), again).told, 0b1001);
         view.note_sent(Tick(105), again);
-        assert_eq!(view.settle(Tick(106), acks(&[101, 103, 104]), 0b10000), Again::Nothing);
+        assert_eq!(settle(&mut view, 106, &[101, 103, 104], 0b10000), Again::Nothing);
         assert_eq!(bases(&view, 106), (105, 101, 100), "103 and 104 alone are not all");
         view.note_sent(Tick(106), Again::Nothing);
-        view.settle(Tick(107), acks(&[101, 103, 104, 105]), 0b100000);
+        settle(&mut view, 107, &[101, 103, 104, 105], 0b100000);
         assert_eq!(bases(&view, 107), (106, 105, 101), "nor are they whole ticks to go on from");
         // One that told of several ticks: all of them.
         let mut view = PageView::open(7, Tick(100));
         [102, 106, 107].iter().for_each(|now| view.note_sent(Tick(*now), Again::Nothing));
-        assert_eq!(view.settle(Tick(109), acks(&[102, 107]), 0b1000), Again::Lost(0b111_1000));
+        assert_eq!(settle(&mut view, 109, &[102, 107], 0b1000), Again::Lost(0b111_1000));
         // What said it again is lost too: now everything since the base.
         let mut view = PageView::open(7, Tick(100));
         (101..=104).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
-        let again = view.settle(Tick(105), acks(&[101, 103, 104]), 0b1000);
+        let again = settle(&mut view, 105, &[101, 103, 104], 0b1000);
         view.note_sent(Tick(105), again);
-        assert_eq!(view.settle(Tick(108), acks(&[101, 103, 104]), 0b1000), Again::All);
+        assert_eq!(settle(&mut view, 108, &[101, 103, 104], 0b1000), Again::All);
         assert_eq!(view.span(Tick(108), Again::All).told, 0b111_1111);
         view.note_sent(Tick(108), Again::All);
-        view.settle(Tick(109), acks(&[101, 103, 104, 108]), 0);
+        settle(&mut view, 109, &[101, 103, 104, 108], 0);
         assert_eq!(bases(&view, 109).1, 108);
     }
 
@@ -388,14 +391,14 @@ mod tests {
     fn a_page_that_rests_keeps_its_base() {
         let mut view = PageView::open(7, Tick(100));
         view.note_sent(Tick(101), Again::Nothing);
-        view.settle(Tick(103), acks(&[101]), 0);
-        assert_eq!(view.settle(Tick(900), acks(&[101, 899]), u64::MAX), Again::Nothing);
+        settle(&mut view, 103, &[101], 0);
+        assert_eq!(settle(&mut view, 900, &[101, 899], u64::MAX), Again::Nothing);
         let span = view.span(Tick(900), Again::Nothing);
         let told = (span.told, span.base(Tick(900)), span.before(Tick(900)));
         assert_eq!(told, (u64::MAX, Tick(101), Tick(100)));
         view.note_sent(Tick(900), Again::Nothing);
         assert_eq!(bases(&view, 901).1, 101);
-        view.settle(Tick(902), acks(&[900]), 0);
+        settle(&mut view, 902, &[900], 0);
         assert_eq!(bases(&view, 902).1, 900);
     }
 
@@ -403,9 +406,9 @@ mod tests {
     fn what_is_too_long_ago_to_tell_is_said_again() {
         let mut view = PageView::open(7, Tick(100));
         (101..=170).for_each(|now| view.note_sent(Tick(now), Again::Nothing));
-        assert_eq!(view.settle(Tick(171), acks(&[170]), 0), Again::All);
+        assert_eq!(settle(&mut view, 171, &[170], 0), Again::All);
         view.note_sent(Tick(171), Again::All);
-        assert_eq!(view.settle(Tick(172), acks(&[171]), 0), Again::Nothing);
+        assert_eq!(settle(&mut view, 172, &[171], 0), Again::Nothing);
         assert_eq!(bases(&view, 172).1, 171);
     }
 

@@ -32,16 +32,17 @@ struct Begin {
 }
 
 impl Begin {
-    fn of(client: &Client, tick: Tick, lost: u64) -> Self {
-        let has_own_structure = client.has_own_structure();
-        Begin { tick, received: client.received(), lost, has_own_structure }
+    /// None where it depends on how the client's own frames lay.
+    fn of(client: &Client, tick: Tick, lost: u64) -> Option<Self> {
+        let (received, has_own_structure) = (client.received(), client.has_own_structure());
+        received.parts().is_empty().then_some(Begin { tick, received: received.whole, lost, has_own_structure })
     }
 }
 
 impl Walk {
     /// Would a client go the same way?
     pub(crate) fn is_that_of(&self, client: &Client, tick: Tick, lost: u64) -> bool {
-        self.begin == Some(Begin::of(client, tick, lost)) && self.before == client.views
+        self.begin.is_some() && self.begin == Begin::of(client, tick, lost) && self.before == client.views
     }
 
     /// It goes the same way.
@@ -52,7 +53,7 @@ impl Walk {
 
     /// A client sets out.
     pub(crate) fn begin(&mut self, client: &Client, tick: Tick, lost: u64) {
-        self.begin = (client.views.len() >= PAGES_MIN).then(|| Begin::of(client, tick, lost));
+        self.begin = Begin::of(client, tick, lost).filter(|_| client.views.len() >= PAGES_MIN);
         if self.begin.is_some() {
             self.before.clone_from(&client.views);
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use hd1_core::{NetId, PlayerId, Tick};
-use hd1_protocol::{Acks, Mirror, StateOutcome};
+use hd1_protocol::{Mirror, Receipt, StateOutcome};
 use hd1_replication::{
     Budget, ClientKey, Interest, Outgoing, Replicator, Viewer,
     place::{Audience, Place},
@@ -157,7 +157,7 @@ struct Link {
     streams: VecDeque<(u64, Bytes)>,
     snapshot: VecDeque<(u64, Bytes)>,
     down: Vec<(u64, Bytes)>,
-    up: Vec<(u64, Acks)>,
+    up: Vec<(u64, Receipt)>,
 }
 
 impl Link {
@@ -203,9 +203,9 @@ impl Client {
             }
         }
         if self.mirror.is_ready() {
-            let acks = self.mirror.acks();
+            let receipt = self.mirror.receipt();
             for at in self.link.fates(now) {
-                self.link.up.push((at, acks));
+                self.link.up.push((at, receipt));
             }
         }
     }
@@ -279,8 +279,8 @@ fn run(ticks: &[Vec<Edit>], weather: Weather) {
         for client in &mut clients {
             let (ready, later): (Vec<_>, Vec<_>) = client.link.up.drain(..).partition(|(at, _)| *at <= now);
             client.link.up = later;
-            for (_, acks) in ready {
-                server.ack(client.key, acks);
+            for (_, receipt) in ready {
+                server.ack(client.key, receipt);
             }
         }
         server.tick(Tick(now), |feed| edits.iter().for_each(|edit| model.apply(edit, feed))).unwrap();
@@ -414,7 +414,7 @@ impl Pair {
     }
 
     fn ack(&mut self) {
-        self.server.ack(ONLY, self.mirror.acks());
+        self.server.ack(ONLY, self.mirror.receipt());
     }
 }
 
@@ -502,4 +502,51 @@ fn what_is_lost_is_sent_again_though_nothing_else_happens() {
     });
     assert!(sent_again.is_some_and(|ticks| ticks < 12), "{sent_again:?}");
     assert_same(&pair.model, &pair.mirror);
+}
+
+/// All of 2,000 move in each of 40 ticks, of which `lost` says which frame does not arrive. Bytes of the last 30 ticks,
+/// and how many of a thousand entities are shown as they are after each of those, on average.
+fn of_many_frames(lost: impl Fn(u64, usize) -> Option<usize>) -> (usize, usize) {
+    let mut pair = Pair::new(&vec![SPAWN; 2_000]);
+    let (mut bytes, mut frames, mut current) = (0, 0, 0);
+    let mut receipts = std::collections::VecDeque::new();
+    for round in 0..40u64 {
+        let noise = |i: usize| (i as u64 * 7_919 + round * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+        let edits: Vec<Edit> = (0..2_000).map(|i| Edit::Move(i, noise(i) as i32 - 128)).collect();
+        let mut out = pair.tick(&edits);
+        let sent: usize = out.state.iter().map(|frame| frame.len()).sum();
+        frames += out.state.len();
+        if let Some(lost) = lost(round, out.state.len()) {
+            out.state.remove(lost);
+        }
+        pair.receive(&out);
+        if round >= 10 {
+            bytes += sent;
+            let shown = shown(&pair.mirror);
+            current += pair.model.entities.iter().filter(|(id, row)| shown.get(id) == Some(row)).count();
+        }
+        // What the client says of it takes two ticks.
+        receipts.push_back(pair.mirror.receipt());
+        if receipts.len() > 2 {
+            pair.server.ack(ONLY, receipts.pop_front().unwrap());
+        }
+    }
+    assert!(frames > 40 * 4, "{frames} frames");
+    for _ in 0..20 {
+        pair.server.ack(ONLY, pair.mirror.receipt());
+        let out = pair.tick(&[]);
+        pair.receive(&out);
+    }
+    assert_same(&pair.model, &pair.mirror);
+    (bytes, current / (30 * 2))
+}
+
+#[test]
+fn a_tick_in_many_frames_counts_though_one_of_them_is_lost() {
+    let (all, current) = of_many_frames(|_, _| None);
+    assert_eq!(current, 1_000);
+    // No tick ever arrives whole.
+    let (some, current) = of_many_frames(|round, frames| Some(round as usize % frames));
+    assert!(current > 700, "of a thousand {current} are shown as they are");
+    assert!(some < all * 5 / 4, "{some} bytes where one of many frames is lost, {all} where none is");
 }

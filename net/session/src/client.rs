@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use hd1_protocol::{
-    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Room,
-    ServerMessage, decode_message, encode_message,
+    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Receipt,
+    Room, ServerMessage, decode_message, encode_message,
     limits::FRAME_OUT_BYTES_MAX,
     message::{Hello, OpError, Welcome},
     mirror::{Mirror, StateOutcome},
@@ -61,7 +61,7 @@ pub struct ClientConnection {
     input: Option<InputSample>,
     input_ack: u32,
     quiet: u32,
-    acked_sent: Acks,
+    acked_sent: Receipt,
     ack_due_us: Option<u64>,
     bytes_in: u64,
     bytes_out: u64,
@@ -93,7 +93,7 @@ impl ClientConnection {
             input: None,
             input_ack: 0,
             quiet: 0,
-            acked_sent: Acks::default(),
+            acked_sent: Receipt::default(),
             ack_due_us: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -107,17 +107,17 @@ impl ClientConnection {
         }
         self.heard_us = now;
         self.bytes_in += packet.frame.len() as u64;
-        let before = self.mirror.acks();
+        let before = self.mirror.receipt();
         if let Err(error) = self.frame(now, &packet.frame) {
             return self.end(error);
         }
         // Not only state completes a tick: structure may bring what waiting fragments stood on.
-        let acks = self.mirror.acks();
-        if acks != before {
+        let receipt = self.mirror.receipt();
+        if receipt != before {
             self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
         }
-        if acks.newest() > before.newest() {
-            self.event(ServerEvent::Complete(acks.newest()));
+        if receipt.whole.newest() > before.whole.newest() {
+            self.event(ServerEvent::Complete(receipt.whole.newest()));
             if let Some(avatar) = &mut self.avatar {
                 avatar.on_complete(now, &self.mirror, &self.clock, self.input_ack);
             }
@@ -383,7 +383,7 @@ impl ClientConnection {
     }
 
     fn input_frame(&mut self, now: u64) -> Option<Bytes> {
-        let acked = self.mirror.acks();
+        let acked = self.mirror.receipt();
         let ack_is_due = acked != self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
         if self.input.is_none() && !ack_is_due {
             return None;

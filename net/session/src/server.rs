@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation,
-    PROTOCOL_VERSION, Packet, Room, ServerMessage, decode_message, encode_message,
+    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
+    Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
     packet::Channel,
@@ -52,7 +52,7 @@ pub struct ServerConnection {
     events: VecDeque<ClientEvent>,
     closing: Option<Closing>,
     newest: Tick,
-    acked: Acks,
+    acked: Receipt,
     input_seq: u32,
     stats: ServerConnectionStats,
 }
@@ -72,7 +72,7 @@ impl ServerConnection {
             events: VecDeque::new(),
             closing: None,
             newest: Tick(0),
-            acked: Acks::default(),
+            acked: Receipt::default(),
             input_seq: 0,
             stats: ServerConnectionStats::default(),
         }
@@ -294,7 +294,7 @@ impl ServerConnection {
                 Ok(())
             }
             (_, ClientMessage::Input(sample)) => {
-                self.input(now, InputFrame { acked: Acks::default(), sample: Some(sample) }, in_rate)
+                self.input(now, InputFrame { acked: Receipt::default(), sample: Some(sample) }, in_rate)
             }
             (_, ClientMessage::Bye) => {
                 self.events.push_back(ClientEvent::Bye);
@@ -347,7 +347,7 @@ impl ServerConnection {
         if input.acked.newest() > self.newest {
             return Err(Closing::new(CloseCode::Malformed, "acknowledged a tick that was never sent"));
         }
-        self.note_ack(input.acked);
+        self.note_ack(&input.acked);
         if let Some(sample) = input.sample.filter(|sample| sample.seq > self.input_seq) {
             self.input_seq = sample.seq;
             self.events.push_back(ClientEvent::Input(sample.quantised()));
@@ -355,13 +355,13 @@ impl ServerConnection {
         Ok(())
     }
 
-    fn note_ack(&mut self, acks: Acks) {
+    fn note_ack(&mut self, receipt: &Receipt) {
         // Tick 0 stands for none: who joins before the first tick is taken to have it.
-        if acks.newest() == Tick(0) {
+        if receipt.newest() == Tick(0) {
             return;
         }
         let before = self.acked;
-        self.acked.merge(acks);
+        self.acked.merge(receipt);
         if self.acked != before {
             self.events.push_back(ClientEvent::Acked(self.acked));
         }
@@ -384,7 +384,7 @@ impl ServerConnection {
 
     fn after_json(&mut self, now: u64) {
         if let Some(acks) = self.json.as_ref().map(JsonView::acks) {
-            self.note_ack(acks);
+            self.note_ack(&acks.into());
         }
         self.check_queue(now);
     }

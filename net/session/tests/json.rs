@@ -31,7 +31,11 @@ fn welcome_then_the_whole_world() {
     assert_eq!(texts[1]["t"], "snapshot");
     assert_eq!((&texts[1]["tick"], &texts[1]["last"]), (&json!(100), &json!(true)));
     assert_eq!(texts[1]["entities"][2], json!({ "id": 3, "components": { "Place": { "at": [0.0, 0.0, 0.0] } } }));
-    assert_eq!(server.poll_event(), Some(ClientEvent::Acked(Acks::of(Tick(100)))), "acknowledged in the client's name");
+    assert_eq!(
+        server.poll_event(),
+        Some(ClientEvent::Acked(Acks::of(Tick(100)).into())),
+        "acknowledged in the client's name"
+    );
 }
 
 #[test]

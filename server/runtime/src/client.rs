@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use hd1_core::{PlayerId, Tick};
 use hd1_protocol::message::Welcome;
-use hd1_protocol::{Acks, CloseCode, InputSample};
+use hd1_protocol::{CloseCode, InputSample, Receipt};
 use hd1_schema::ComponentSchema;
 
 use crate::admission::Hold;
@@ -17,19 +17,19 @@ use crate::slot::lock;
 #[derive(Debug, Default)]
 pub(crate) struct ClientLine {
     pub outbox: Outbox,
-    acks: Mutex<Acks>,
+    received: Mutex<Receipt>,
     tick: AtomicU64,
 }
 
 impl ClientLine {
-    /// The connection heard which ticks the client has whole.
-    pub fn note_acks(&self, acks: Acks) {
-        lock(&self.acks).merge(acks);
+    /// The connection heard what state the client has.
+    pub fn note_received(&self, receipt: &Receipt) {
+        lock(&self.received).merge(receipt);
     }
 
-    /// The ticks the client has whole.
-    pub fn acks(&self) -> Acks {
-        *lock(&self.acks)
+    /// What state the client has.
+    pub fn received(&self) -> Receipt {
+        *lock(&self.received)
     }
 
     /// The world is at a tick, whether or not there is anything to send of it.

@@ -142,7 +142,7 @@ impl Client {
                         add(&self.door.context.counters.inputs_replaced, 1);
                     }
                 }
-                ClientEvent::Acked(acks) => self.line.note_acks(acks),
+                ClientEvent::Acked(receipt) => self.line.note_received(&receipt),
                 ClientEvent::Bye => self.for_good(),
             }
         }

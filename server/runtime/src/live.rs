@@ -287,7 +287,7 @@ impl Live {
             self.outgoing.clear();
             client.line.note_tick(output.tick);
             let whose = (*key, client.player);
-            replication.assemble(&self.sim, whose, client.line.acks(), client.input_ack, &mut self.outgoing)?;
+            replication.assemble(&self.sim, whose, &client.line.received(), client.input_ack, &mut self.outgoing)?;
             let items = self.outgoing.reliable.drain(..).map(Item::Structure);
             let state = std::mem::take(&mut self.outgoing.state);
             let state = (!state.is_empty()).then_some((output.tick, state));

@@ -3,8 +3,8 @@
 //! It lives only while a world has clients, so a world that nobody watches pays nothing for replication.
 
 use bytes::Bytes;
-use hd1_core::PlayerId;
-use hd1_protocol::{Acks, DecodeError};
+use hd1_core::{PlayerId, Tick};
+use hd1_protocol::{DecodeError, Receipt};
 use hd1_replication::{Budget, ClientKey, Interest, Outgoing, Replicator, Viewer, WorldCapture};
 use hd1_schema::ComponentSchema;
 use hd1_sim::Sim;
@@ -47,18 +47,18 @@ impl Replication {
         self.replicator.remove_client(key);
     }
 
-    /// What one client is to be sent for the newest tick, given the ticks it has whole.
+    /// What one client is to be sent for the newest tick, given what it has.
     pub fn assemble(
         &mut self,
         sim: &Sim,
         (key, player): (ClientKey, PlayerId),
-        acks: Acks,
+        received: &Receipt,
         input_ack: u32,
         out: &mut Outgoing,
     ) -> Result<(), DecodeError> {
         self.replicator.set_viewer(key, viewer(sim, player));
-        if !acks.is_empty() {
-            self.replicator.ack(key, acks);
+        if received.newest() > Tick(0) {
+            self.replicator.ack(key, *received);
         }
         self.replicator.assemble(key, input_ack, out)
     }

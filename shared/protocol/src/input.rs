@@ -6,7 +6,7 @@
 use std::f32::consts::{FRAC_PI_2, TAU};
 
 use crate::{
-    Acks, FrameKind, InputSample,
+    FrameKind, InputSample, Receipt,
     wire::{self, DecodeError, Reader},
 };
 use bytes::Bytes;
@@ -14,15 +14,15 @@ use bytes::Bytes;
 /// An acknowledgement and, mostly, an input sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct InputFrame {
-    /// The ticks whose state the client has whole; tick 0 alone before the first.
-    pub acked: Acks,
+    /// What state the client has; tick 0 alone before the first.
+    pub acked: Receipt,
     /// The player's intent, where the client steers anything.
     pub sample: Option<InputSample>,
 }
 
 impl InputFrame {
-    /// Kind byte, the newest tick acknowledged and which of the 63 before it are missing (varints), then nothing or: seq (varint), strafe and forward (i8, units of 1/127), yaw
-    /// (u16 of a full turn), pitch (i16, units of π/2 / 32767), buttons (u16); all little-endian.
+    /// Kind byte, [receipt](Receipt::encode), then nothing or: seq (varint), strafe and forward (i8, units of 1/127),
+    /// yaw (u16 of a full turn), pitch (i16, units of π/2 / 32767), buttons (u16); all little-endian.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(36);
@@ -45,7 +45,7 @@ impl InputFrame {
     /// [`DecodeError`] where the bytes are no input frame.
     pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::frame(frame, FrameKind::Input)?;
-        let acked = Acks::decode(&mut reader)?;
+        let acked = Receipt::decode(&mut reader)?;
         if reader.is_empty() {
             return Ok(InputFrame { acked, sample: None });
         }
@@ -117,10 +117,10 @@ mod tests {
         InputSample { seq: 300, strafe: -1.0, forward: 0.5, yaw: -0.1, pitch: 0.25, buttons: 5 };
 
     /// Nothing missing.
-    fn whole(tick: u64) -> Acks {
-        let mut acks = Acks::default();
+    fn whole(tick: u64) -> Receipt {
+        let mut acks = crate::Acks::default();
         acks.insert_last(hd1_core::Tick(tick), 64);
-        acks
+        acks.into()
     }
 
     #[test]
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn an_acknowledgement_alone_is_short() {
         let frame = InputFrame { acked: whole(5), sample: None }.encode();
-        assert_eq!(&frame[..], [0x05, 5, 0]);
+        assert_eq!(&frame[..], [0x05, 5, 0, 0]);
         assert_eq!(InputFrame::decode(&frame), Ok(InputFrame { acked: whole(5), sample: None }));
-        assert!(InputFrame::decode(&[0x05, 5, 0, 1]).is_err());
+        assert!(InputFrame::decode(&[0x05, 5, 0, 0, 1]).is_err());
         assert!(InputFrame::decode(&[&frame[..], &[1; 12]].concat()).is_err());
     }
 }

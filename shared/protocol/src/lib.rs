@@ -18,6 +18,7 @@ pub mod message;
 pub mod mirror;
 pub mod packet;
 pub mod predict;
+pub mod receipt;
 pub mod residual;
 pub mod shapes;
 pub mod snapshot;
@@ -33,6 +34,7 @@ pub use input::InputFrame;
 pub use message::{ClientMessage, InputSample, Operation, ServerMessage};
 pub use mirror::{Mirror, MirrorChange, StateOutcome};
 pub use packet::{Channel, Encoding, Packet, Room};
+pub use receipt::{Part, Receipt};
 pub use wire::DecodeError;
 
 /// The version of the protocol that this crate speaks.

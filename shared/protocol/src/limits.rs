@@ -22,5 +22,7 @@ pub const STATE_FRAGMENTS_MAX: usize = 4096;
 pub const PAGE_SLOTS: usize = 256;
 /// Ticks of which a client says whether it has them.
 pub const ACK_TICKS: u64 = 64;
+/// Ticks of which a client says which frames it has.
+pub const RECEIPT_PARTS_MAX: usize = 8;
 /// Milliseconds from connecting to a valid hello with a ticket.
 pub const HELLO_DEADLINE_MS: u64 = 3_000;

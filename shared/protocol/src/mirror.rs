@@ -19,6 +19,7 @@ use crate::{
     acks::Acks,
     column::When,
     limits::ACK_TICKS,
+    receipt::Receipt,
     shapes::Shapes,
     state::{self, StateHeader},
     table::Table,
@@ -241,10 +242,18 @@ impl Mirror {
         Ok(if is_lost { Applied::Lost } else { Applied::All })
     }
 
-    /// Which ticks are known whole: what a client acknowledges.
+    /// Which ticks are known whole.
     #[must_use]
     pub fn acks(&self) -> Acks {
         self.acks
+    }
+
+    /// Which ticks are known, and of which some frames: what a client acknowledges.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        let mut receipt = Receipt::from(self.acks);
+        self.pending.tell(&mut receipt);
+        receipt
     }
 
     /// The newest tick known whole; 0 before the snapshot.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_movement::{MoveMode, MoveRules};
 use hd1_protocol::{
-    Acks, ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, ServerMessage, decode_message,
-    encode_message,
+    Acks, ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, Part, Receipt, ServerMessage,
+    decode_message, encode_message,
     message::{Hello, OpError, OpErrorCode, Participant, Welcome},
 };
 use hd1_schema::{CatalogueHash, ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Value};
@@ -153,7 +153,10 @@ fn input_frames_are_what_they_were() {
     let mut acked = Acks::default();
     acked.insert_last(Tick(1809), 64);
     acked.insert_last(Tick(1812), 2);
+    let mut acked = Receipt::from(acked);
     golden("input_frame.hex", &hex_lines(&InputFrame { acked, sample: Some(sample) }.encode()));
+    acked.add(Part { tick: Tick(1814), frames: 0b1101 });
+    acked.add(Part { tick: Tick(1810), frames: 0b10 });
     golden("input_frame_ack.hex", &hex_lines(&InputFrame { acked, sample: None }.encode()));
 }
 

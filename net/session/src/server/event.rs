@@ -1,7 +1,7 @@
 //! What the owner of a connection is told of it.
 
 use hd1_core::ClientType;
-use hd1_protocol::{Acks, InputSample, Operation};
+use hd1_protocol::{InputSample, Operation, Receipt};
 
 /// What a client wants, after every check that needs no world.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +22,8 @@ pub enum ClientEvent {
     },
     /// Its newest intent; later than any before it, within its ranges.
     Input(InputSample),
-    /// It has these ticks whole; none that was not sent.
-    Acked(Acks),
+    /// It has these ticks, or frames of them; none that was not sent.
+    Acked(Receipt),
     /// It said goodbye; the connection is closing.
     Bye,
 }

@@ -261,7 +261,7 @@ impl Pair {
                     self.acked = self.world.tick;
                     self.next_tick_us = Some(self.now + PERIOD_US);
                 }
-                ClientEvent::Acked(acks) => self.acked = acks.newest(),
+                ClientEvent::Acked(receipt) => self.acked = receipt.whole.newest(),
                 ClientEvent::Input(sample) => self.input_seq = sample.seq,
                 _ => {}
             }

@@ -2,7 +2,11 @@
 
 use hd1_core::Tick;
 
-use crate::{state::StateHeader, wire::DecodeError};
+use crate::{
+    receipt::{Part, Receipt},
+    state::StateHeader,
+    wire::DecodeError,
+};
 
 /// Ticks in the air at once; older ones give way.
 const TICKS_MAX: usize = 64;
@@ -50,6 +54,14 @@ impl Pending {
                 partial.hashes.push((page, hash));
             }
         }
+    }
+
+    /// Adds to a receipt the ticks of which some frames are applied and some still missing. The newest of all may just be
+    /// coming in.
+    pub(super) fn tell(&self, receipt: &mut Receipt) {
+        let newest = self.partial.iter().map(|partial| partial.tick).fold(receipt.whole.newest(), Tick::max);
+        let told = self.partial.iter().filter(|partial| partial.tick < newest && partial.missing < partial.count);
+        told.for_each(|partial| receipt.add(Part { tick: partial.tick, frames: partial.received[0] }));
     }
 
     /// Marks a frame as applied; where its tick is now whole, forgets it: the check sums that came with it.
