@@ -18,7 +18,7 @@ use hd1_core::Tick;
 use hd1_protocol::{Acks, Encoding, FrameKind, InputFrame, Packet, SUBPROTOCOL_MSGPACK};
 use hd1_replication::{ClientKey, Outgoing, Viewer};
 use hd1_scenario::{Figures, Run, SEED, Scene, median};
-use hd1_transport::{Link, LinkEvent};
+use hd1_transport::{Link, LinkEvent, gather::gather};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_hdr_async, tungstenite::http::HeaderValue};
@@ -39,7 +39,8 @@ pub const WS_US_TICK: &str = "ws_us_tick";
 pub fn measure(quick: bool, figures: Figures) -> anyhow::Result<Figures> {
     let scene = Scene::named(SCENE).context("a scene is gone")?;
     let figures = Figures { scene: SCENE.into(), ..figures };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // As the server's own threads for links wait.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(gather).build()?;
     Ok(figures.with(WS_US_TICK, median(runtime.block_on(serve(scene, quick))?)))
 }
 

@@ -9,6 +9,7 @@ pub mod limits;
 
 pub mod connect;
 mod framing;
+pub mod gather;
 pub mod impair;
 pub mod link;
 mod memory;

@@ -55,3 +55,9 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Packets on their way in one direction of a simulated network.
 pub const LOSSY_QUEUE_MAX: usize = 65_536;
+/// How long a thread that serves links lets what comes gather before it looks again, for each of them.
+pub const GATHER_PER_LINK: Duration = Duration::from_micros(10);
+/// The longest of such waits: a fraction of any tick, and of what a player feels.
+pub const GATHER_MAX: Duration = Duration::from_millis(1);
+/// The shortest: below it, going to sleep costs more than it gathers.
+pub const GATHER_MIN: Duration = Duration::from_micros(200);

@@ -12,6 +12,7 @@ use std::{
 use hd1_protocol::{CloseCode, Encoding, Packet, Room};
 
 use crate::{
+    gather::Counted,
     impair::{Conditions, Impair},
     limits,
     memory::{self, MemoryLink},
@@ -84,6 +85,7 @@ pub struct Link {
     inner: Inner,
     impair: Option<Box<Impair>>,
     full: bool,
+    _counted: Option<Counted>,
 }
 
 #[derive(Debug)]
@@ -95,7 +97,12 @@ pub(crate) enum Inner {
 
 impl Link {
     pub(crate) fn of(inner: Inner) -> Self {
-        Link { inner, impair: None, full: false }
+        Link { inner, impair: None, full: false, _counted: None }
+    }
+
+    /// The same for a server's end.
+    pub(crate) fn served(inner: Inner) -> Self {
+        Link { _counted: Some(Counted::new()), ..Link::of(inner) }
     }
 
     /// Two ends joined in memory, which take `queue_bytes` each way before they are full.

@@ -2,12 +2,23 @@
 //!
 //! The client opens the control stream, the server opens one stream per bulk transfer. All of it is polled by the one
 //! task that owns the link; quinn's driver gathers several datagrams of a tick into one system call.
+//!
+//! What a tick of one client costs a server, measured with 200 of them at 30 Hz on one core: 40 us, almost evenly spread.
+//! A third is quinn's driver of the connection (the packet, its keys, its timers, what has come), a seventh the one
+//! `sendmsg`, a fifth the endpoint's reading, a quarter the client's own task; the world's thread takes a tenth of it
+//! all. Segmentation offload has nothing to gather where a tick is one packet, `sendmmsg` saves the entry into the
+//! kernel alone, which is not what a send costs, and sockets or threads of their own share out no work that one core
+//! must do anyway. What pays is being woken seldom: see [`crate::gather`].
+//!
+//! One in ten sends was an acknowledgement alone. At 20 Hz it must be more: quinn lets none be asked for later than 25 ms
+//! or a round trip, whichever is more, and the next tick, which would have carried it, is 50 ms away.
 
 use std::{
     collections::VecDeque,
     mem::MaybeUninit,
     net::SocketAddr,
     pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, ready},
 };
 
@@ -89,6 +100,9 @@ pub(crate) struct QuicLink {
     datagrams_out: VecDeque<Bytes>,
     /// Bytes that quinn takes while none wait in it.
     datagram_space: usize,
+    /// Datagrams were handed to quinn since it was last seen without any. It is asked often, and each time takes the
+    /// connection's lock.
+    handed: AtomicBool,
     streams_turn: bool,
     _slot: Option<AddressSlot>,
 }
@@ -126,6 +140,7 @@ impl QuicLink {
             bulk_out: VecDeque::new(),
             bulk_in: None,
             datagrams_out: VecDeque::new(),
+            handed: AtomicBool::new(false),
             streams_turn: false,
             _slot: slot,
         }
@@ -146,14 +161,19 @@ impl QuicLink {
             bulk: bulk < limits::LINK_QUEUE_BYTES,
             // The next tick waits, and gives way to a newer one, until the one before has left: behind a congested
             // path the age of state is then one tick, not a buffer's worth of ticks.
-            datagram: self.datagrams_waiting() == 0,
+            datagram: !self.datagrams_wait(),
         }
     }
 
-    /// Bytes of datagrams that quinn has not yet sent. Those of the tick at hand are not among them: they are handed
-    /// on together, at the next poll.
-    fn datagrams_waiting(&self) -> usize {
-        self.datagram_space.saturating_sub(self.session.0.datagram_send_buffer_space())
+    /// Has quinn datagrams that have not left? Those of the tick at hand are not among them: they are handed on
+    /// together, at the next poll.
+    fn datagrams_wait(&self) -> bool {
+        if !self.handed.load(Ordering::Relaxed) {
+            return false;
+        }
+        let wait = self.session.0.datagram_send_buffer_space() < self.datagram_space;
+        self.handed.store(wait, Ordering::Relaxed);
+        wait
     }
 
     pub(crate) fn send(&mut self, packet: Packet) {
@@ -194,6 +214,7 @@ impl QuicLink {
     fn poll_writes(&mut self, cx: &mut Context<'_>) -> Result<(), LinkEnd> {
         // No awaits between a tick's datagrams: quinn's driver finds them all at once and sends them in batches.
         while let Some(datagram) = self.datagrams_out.pop_front() {
+            self.handed.store(true, Ordering::Relaxed);
             match self.session.0.send_datagram(datagram) {
                 // Too large for a path whose limit fell: lost, as any datagram may be.
                 Ok(()) | Err(SessionError::SendDatagramError(quinn::SendDatagramError::TooLarge)) => {}

@@ -192,7 +192,7 @@ async fn greet(
     let late = |_| "took too long".to_owned();
     let connection = timeout_at(deadline, incoming).await.map_err(late)?.map_err(|e| e.to_string())?;
     match timeout_at(deadline, session(connection.clone(), origin_check)).await {
-        Ok(session) => Ok(Link::of(Inner::Quic(Box::new(QuicLink::server(session?, slot))))),
+        Ok(session) => Ok(Link::served(Inner::Quic(Box::new(QuicLink::server(session?, slot))))),
         Err(elapsed) => {
             // Keep-alives would hold such a connection for ever.
             let code = CloseCode::HelloTimeout;

@@ -62,7 +62,7 @@ impl Link {
     /// The server's end on an upgraded connection; `encoding` is that of the subprotocol which the answer named.
     pub async fn websocket(io: Box<dyn Io>, encoding: Encoding, peer: SocketAddr) -> Link {
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config(Role::Server))).await;
-        Link::of(Inner::WebSocket(Box::new(WebSocketLink::new(socket, encoding, peer))))
+        Link::served(Inner::WebSocket(Box::new(WebSocketLink::new(socket, encoding, peer))))
     }
 }
 

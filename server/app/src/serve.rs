@@ -40,7 +40,11 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 pub fn run(config: Config) -> Result<()> {
     files::make_data_folder(&config.data)?;
     let _lock = lock(&config.data)?;
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hd1-io").build()?;
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("hd1-io")
+        .on_thread_park(hd1_transport::gather::gather)
+        .build()?;
     tokio.block_on(async {
         let mut signals = Signals::listen()?;
         let server = tokio::select! {
