@@ -15,7 +15,10 @@ use hd1_core::NetId;
 use hd1_protocol::{CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, message::Hello};
 use hd1_session::{ClientConfig, ClientConnection, Closing, ServerEvent, Transmit};
 use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, Sleep, sleep, timeout},
+};
 
 pub use words::{ClientError, ClientOptions, Event};
 
@@ -146,8 +149,17 @@ impl Client {
 
     /// Sends what is due, then waits for one thing: a packet, a deadline, or the link's end.
     async fn drive(&mut self) {
+        // What has come and was not looked at, because the wait below was dropped.
+        if self.received.is_empty() && !self.wait().await {
+            return;
+        }
+        self.take_in();
+    }
+
+    /// The first half of [`Client::drive`]; whether there is something to take in.
+    async fn wait(&mut self) -> bool {
         let now = self.now_us();
-        let Road::Linked(link) = &mut self.road else { return };
+        let Road::Linked(link) = &mut self.road else { return false };
         while let Some(transmit) = self.connection.poll_transmit(now, link.room()) {
             match transmit {
                 Transmit::Packet(packet) => link.send(packet),
@@ -155,7 +167,7 @@ impl Client {
                     if let Road::Linked(link) = std::mem::replace(&mut self.road, Road::Over) {
                         link.close(closing.code, &closing.reason).await;
                     }
-                    return;
+                    return false;
                 }
             }
         }
@@ -169,23 +181,34 @@ impl Client {
                 None => pending().await,
             }
         };
-        self.received.clear();
         let arrival = tokio::select! {
             biased;
             arrival = receive(link, &mut self.received) => Some(arrival),
             () = due => None,
         };
-        let now = self.started.elapsed().as_micros() as u64;
-        self.arrived_us = now;
-        self.received.iter().for_each(|packet| self.connection.handle_packet(now, packet));
+        self.arrived_us = self.started.elapsed().as_micros() as u64;
         match arrival {
-            Some(Ok(())) => {}
+            Some(Ok(())) => {
+                // Others of this thread note when theirs came before any of it is decoded.
+                yield_now().await;
+                true
+            }
             Some(Err(end)) => {
+                self.take_in();
                 self.connection.handle_link_closed(closing_of(end));
                 self.road = Road::Over;
+                false
             }
-            None => self.connection.handle_timeout(now),
+            None => {
+                self.connection.handle_timeout(self.arrived_us);
+                false
+            }
         }
+    }
+
+    fn take_in(&mut self) {
+        let now = self.arrived_us;
+        self.received.drain(..).for_each(|packet| self.connection.handle_packet(now, &packet));
     }
 
     async fn closed(&mut self, closing: Closing) -> Result<(), ClientError> {
@@ -227,6 +250,8 @@ impl Client {
         self.before = ClientStats { reconnects: self.before.reconnects + 1, ..self.stats() };
         self.stats = ClientStats::default();
         self.arrivals.forget();
+        // Of the connection before.
+        self.received.clear();
         self.connection = ClientConnection::new(self.now_us(), config);
         self.road = Road::Linked(Box::new(link));
     }

@@ -1,8 +1,11 @@
 //! A client against a server of a few lines, over real QUIC: in, act, lose the connection, come back, leave.
 
 use std::{
+    future::poll_fn,
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use hd1_protocol::{
 use hd1_schema::catalogue_hash;
 use hd1_session::{ClientEvent, Credential, Rates, ServerConnection, Transmit};
 use hd1_transport::{Certificate, Link, LinkEvent, QuicServer, ServerOptions};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 type Seen = Arc<Mutex<Vec<ClientEvent>>>;
 
@@ -156,6 +159,34 @@ async fn a_client_acts_and_measures() {
         }
     };
     timeout(Duration::from_secs(5), gone).await.expect("the goodbye was heard");
+}
+
+/// Polls once and drops the wait, as a `select!` may at any await.
+async fn glance(client: &mut Client) -> Option<Event> {
+    let mut waiting = pin!(client.next());
+    poll_fn(|cx| match waiting.as_mut().poll(cx) {
+        Poll::Ready(event) => Poll::Ready(Some(event.unwrap())),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_at_every_await_loses_nothing() {
+    let (endpoint, _seen) = start().await;
+    let connector = Connector::bind().unwrap();
+    let mut client = Client::connect(&connector, ClientOptions::new(endpoint, "ticket")).await.unwrap();
+    let ten_ticks = async {
+        let mut whole = 0;
+        while whole < 10 {
+            match glance(&mut client).await {
+                Some(Event::Server(ServerEvent::Complete(_))) => whole += 1,
+                Some(_) => {}
+                None => sleep(Duration::from_millis(1)).await,
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), ten_ticks).await.expect("ticks, though no wait is ever finished");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ const ENTERING_MAX: usize = 16;
 /// Between the last entry and the window, for the worlds to settle.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Clients that share one UDP socket: in the world each has its own, here its driver would be one more task to wake.
-const CLIENTS_PER_SOCKET: u32 = 16;
+const CLIENTS_PER_SOCKET: u32 = 64;
 
 /// Runs the bots, prints what they measured, and answers with failure where a bot failed or a mirror went astray.
 /// It brings its own runtime: call it from outside one, or from a blocking thread.
