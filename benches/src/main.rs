@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{mirror, peers, replication, report, scenes};
+use hd1_benches::{clients, mirror, peers, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -22,10 +22,15 @@ struct Args {
     /// For `peers`: also put the table between its marks in this file.
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
+    /// For `clients`: the binary `hd1`.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
+    /// How many clients does one core of a server hold over real QUIC?
+    Clients,
     /// What does a client pay to follow a world?
     Mirror,
     /// How does HD1 stand beside its public peers?
@@ -39,6 +44,7 @@ enum Name {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rows = match args.name {
+        Name::Clients => clients::run(args.quick, args.program.as_deref())?,
         Name::Mirror => mirror::run(args.quick)?,
         Name::Peers => peers::run(args.quick, args.figures.as_deref())?,
         Name::Replication => replication::run(args.quick)?,

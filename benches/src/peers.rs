@@ -5,6 +5,7 @@
 //! gathered and encoded, frames handed to each client. [`table`] puts all engines' figures side by side.
 
 mod aoi;
+pub mod browser;
 mod clients;
 mod cubes;
 mod join;

@@ -30,6 +30,7 @@ const LINES: &[(&str, &[&str])] = &[
     ("the same in a world ten times larger", &["aoi_growth"]),
     ("cubes: 901 cubes at 60 Hz, an avatar pushes them about", &["cubes_play_kbit"]),
     ("cubes at rest", &["cubes_rest_kbit"]),
+    ("a tick of 1,000 updates in Chromium: decoded and applied by the page", &["browser_ms"]),
     ("5 % loss at 150 ms, 1 % of 10,000 change: bytes over those without loss", &["loss_ratio"]),
     ("the same over those without loss and without delay", &["loss_ratio_perfect"]),
 ];

@@ -12,6 +12,7 @@ use hd1_scenario::{
 use super::{
     ENGINE,
     aoi::{CLIENT_KIB, ENTITY_BYTES},
+    browser::{self, BROWSER_US_TICK},
     cubes::{PLAY_KBIT, REST_KBIT},
     loss::{BYTES_LONG, BYTES_LOSSY, BYTES_PERFECT},
     websocket::WS_US_TICK,
@@ -81,6 +82,7 @@ const LINES: &[Line] = &[
     line("client_kib", ("aoi", CLIENT_KIB), (1.0, "KiB"), None),
     line("entity_bytes", ("aoi", ENTITY_BYTES), (1.0, "B"), None),
     line("cubes_play_kbit", ("cubes", PLAY_KBIT), KBIT, None),
+    line("browser_ms", (browser::SCENE, BROWSER_US_TICK), MS, None),
     line("cubes_rest_kbit", ("cubes", REST_KBIT), KBIT, None),
 ];
 

@@ -1,4 +1,5 @@
-//! `cargo x bench`: the program `hd1-benches`, always optimised; for `peers` also the programs of the others.
+//! `cargo x bench`: the program `hd1-benches`, always optimised; for `peers` also the programs of the others,
+//! for `clients` the server itself.
 
 mod peers;
 
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::repo;
+use crate::{repo, run::build_hd1, web};
 pub use peers::folders as peer_folders;
 
 /// What was asked for.
@@ -41,6 +42,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             if arguments.readme {
                 words.extend(["--readme".into(), repo::root().join("README.md").into_os_string()]);
             }
+        }
+        Some("clients") => {
+            web::build(false)?;
+            repo::step("building hd1");
+            repo::must(repo::cargo().args(build_hd1(true)))?;
+            words.extend(["--program".into(), repo::target_dir().join("release/hd1").into_os_string()]);
         }
         _ if arguments.readme => bail!("only `peers` has a table in README.md"),
         _ => {}

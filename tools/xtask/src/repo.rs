@@ -94,6 +94,11 @@ pub fn find_program(names: &[&str], folders: &[PathBuf]) -> Option<PathBuf> {
     names.iter().flat_map(|name| searched.iter().map(move |folder| folder.join(name))).find(|file| file.is_file())
 }
 
+/// The browser of tests and benches.
+pub fn find_chromium() -> Option<PathBuf> {
+    find_program(&["chromium", "chromium-browser", "google-chrome"], &[])
+}
+
 /// Every file that git tracks or would track, relative to the root.
 pub fn files() -> Result<Vec<PathBuf>> {
     let listed =

@@ -28,7 +28,7 @@ pub fn run(filter: Option<&str>, fuzz_seconds: u64) -> Result<()> {
     let mut tests = repo::cargo();
     tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]).args(filter);
     tests.env("HD1_TEST_BIN", repo::target_dir().join("debug/hd1"));
-    match repo::find_program(&["chromium", "chromium-browser", "google-chrome"], &[]) {
+    match repo::find_chromium() {
         Some(chromium) if page == web::Web::Built => {
             web::install_packages(&repo::root().join("tests/browser"))?;
             tests.env("HD1_TEST_CHROMIUM", chromium);

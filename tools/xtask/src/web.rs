@@ -64,16 +64,9 @@ fn missing(why: &str) -> Result<Web> {
     Ok(Web::Missing)
 }
 
-/// `hd1-client-wasm` for the browser. Cargo itself knows when it is stale.
+/// Puts the client core where Vite expects it.
 fn build_core(web: &Path) -> Result<()> {
-    repo::ensure_target(CORE_TARGET)?;
-    repo::must(repo::cargo().args(["build", "--quiet", "--package", "hd1-client-wasm"]).args([
-        "--target",
-        CORE_TARGET,
-        "--profile",
-        "wasm",
-    ]))?;
-    let from = repo::target_dir().join(CORE_TARGET).join("wasm/hd1_client_wasm.wasm");
+    let from = core()?;
     let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
     let to = web.join(CORE);
     if fs::read(&to).ok().as_deref() != Some(&bytes) {
@@ -81,6 +74,21 @@ fn build_core(web: &Path) -> Result<()> {
         fs::write(&to, bytes).with_context(|| format!("cannot write {}", to.display()))?;
     }
     Ok(())
+}
+
+/// `hd1-client-wasm` for the browser; where it lies. Cargo itself knows when it is stale.
+///
+/// # Errors
+/// The target is missing, or the build fails.
+pub fn core() -> Result<PathBuf> {
+    repo::ensure_target(CORE_TARGET)?;
+    repo::must(repo::cargo().args(["build", "--quiet", "--package", "hd1-client-wasm"]).args([
+        "--target",
+        CORE_TARGET,
+        "--profile",
+        "wasm",
+    ]))?;
+    Ok(repo::target_dir().join(CORE_TARGET).join("wasm/hd1_client_wasm.wasm"))
 }
 
 /// npm in `folder`, talking on stderr: stdout belongs to the server's ready line.

@@ -94,6 +94,15 @@ pub fn measure(quick: bool) -> Result<PathBuf> {
             }
         }
     }
+    match build_browser(&folder, quick) {
+        Ok(program) => {
+            for run in 1..=if quick { RUNS_QUICK } else { RUNS } {
+                repo::step(&format!("run {run}: the page's client core in Chromium"));
+                lines.push_str(&repo::output(&mut pinned(&program))?);
+            }
+        }
+        Err(error) => eprintln!("browser_ms is left out: {error:#}"),
+    }
     let file = folder.join("figures.jsonl");
     fs::write(&file, lines).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
@@ -131,6 +140,23 @@ fn build_hd1() -> Result<Engine> {
     let build = ["build", "--quiet", "--release", "--package", "hd1-benches", "--package", "hd1-scenario"];
     repo::must(repo::cargo().args(build))?;
     Ok(Engine { name: "HD1", scenes: SCENES, program: Command::new(repo::target_dir().join("release/hd1-peer")) })
+}
+
+/// HD1's page in a browser: the client core as the page has it, and frames that the server's side has recorded.
+fn build_browser(target: &Path, quick: bool) -> Result<Command> {
+    repo::step("building the page's client core");
+    let node = repo::find_program(&["node"], &[]).context("node is not in PATH (install Node 20)")?;
+    let chromium = repo::find_chromium().context("Chromium is not in PATH")?;
+    let playwright = repo::root().join("tests/browser");
+    web::install_packages(&playwright)?;
+    let core = web::core()?;
+    let frames = target.join("browser.frames");
+    let mut writer = repo::program(repo::target_dir().join("release/hd1-peer"), &repo::root());
+    writer.arg("record-browser").arg(&frames).args(quick.then_some("--quick"));
+    repo::must(&mut writer)?;
+    let mut program = Command::new(node);
+    program.arg(repo::root().join("benches/browser/browser.mjs")).args([frames, core, playwright, chromium]);
+    Ok(program)
 }
 
 /// A peer in Rust: a workspace of its own, with a lock file and a target folder of its own.
