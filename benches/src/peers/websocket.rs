@@ -100,7 +100,7 @@ async fn acknowledged(clients: &mut [Served], tick: Tick) -> anyhow::Result<()> 
         while client.acks.newest() < tick {
             if let LinkEvent::Packet(packet) = client.link.next().await? {
                 ensure!(packet.frame.first() == Some(&(FrameKind::Input as u8)), "a client said something else");
-                client.acks = InputFrame::decode(&packet.frame)?.acked;
+                client.acks = InputFrame::decode(&packet.frame)?.acked.whole;
             }
         }
         Ok(())

@@ -50,6 +50,8 @@ pub struct Client {
     pub(crate) told: Tick,
     /// Nothing is under way or waits to be sent.
     pub(crate) is_settled: bool,
+    /// State waits: what was sent has not left.
+    pub(crate) is_held: bool,
     /// What it may be sent.
     pub(crate) budget: Option<Budget>,
 }
@@ -103,6 +105,7 @@ impl Client {
             input_ack: 0,
             told: joined,
             is_settled: false,
+            is_held: false,
             budget: None,
         }
     }

@@ -126,6 +126,14 @@ impl Replicator {
         }
     }
 
+    /// Holds a client's state back while what it was sent has not left, or lets it go again. What changes meanwhile is told
+    /// at once in the end: state that is made and then dropped on its way would count as lost.
+    pub fn hold(&mut self, key: ClientKey, is_held: bool) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.is_held = is_held;
+        }
+    }
+
     /// A client says what it has, whole ticks alone or ticks in part too. What it cannot have is ignored.
     pub fn ack(&mut self, key: ClientKey, received: impl Into<Receipt>) {
         if let Some(client) = self.clients.get_mut(&key) {
@@ -154,6 +162,10 @@ impl Shared {
             self.open(client, true, &mut out.reliable)?;
         }
         out.reliable.extend(self.assembly.structure(client, &self.tracked));
+        if client.is_held {
+            client.is_settled = false;
+            return Ok(());
+        }
         self.assembly.state(client, &self.tracked, &mut self.blobs, input_ack, &mut out.state);
         Ok(())
     }

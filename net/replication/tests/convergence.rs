@@ -492,6 +492,31 @@ fn what_changed_once_is_sent_once() {
 }
 
 #[test]
+fn what_changes_while_state_is_held_back_is_told_at_once_in_the_end() {
+    let mut pair = Pair::new(&vec![SPAWN; 50]);
+    let step = |pair: &mut Pair, i: usize| {
+        let out = pair.tick(&[Edit::Move(i, 40), Edit::Move(i + 1, 7)]);
+        pair.receive(&out);
+        pair.ack();
+        out.state.iter().map(|frame| frame.len()).sum::<usize>()
+    };
+    let one = (0..3).map(|i| step(&mut pair, i)).max().unwrap();
+    pair.server.hold(ONLY, true);
+    for i in 0..6 {
+        assert_eq!(step(&mut pair, i), 0);
+    }
+    // Structure is not held back.
+    let out = pair.tick(&[SPAWN]);
+    assert!(!out.reliable.is_empty() && out.state.is_empty());
+    pair.receive(&out);
+    pair.server.hold(ONLY, false);
+    let all = step(&mut pair, 9);
+    assert!(all > one && all < 4 * one, "{all} bytes for what took {one} each tick");
+    let again = pair.tick(&[]);
+    assert!(again.state.is_empty(), "nothing counts as lost");
+}
+
+#[test]
 fn what_is_lost_is_sent_again_though_nothing_else_happens() {
     let mut pair = Pair::new(&vec![SPAWN; 50]);
     pair.tick(&[Edit::Move(7, 5)]);

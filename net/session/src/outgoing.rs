@@ -46,6 +46,11 @@ impl Outgoing {
         }
     }
 
+    /// Does a tick wait behind the one that is leaving? The next would replace it.
+    pub(crate) fn state_waits(&self) -> bool {
+        !self.next_state.is_empty()
+    }
+
     /// The next frame that `room` lets leave: control before bulk before state.
     pub(crate) fn pop(&mut self, now: u64, room: Room) -> Option<Packet> {
         let packet = self.pop_inner(room)?;
@@ -118,7 +123,9 @@ mod tests {
         for tick in 1..=4u8 {
             out.state(0, [Bytes::from(vec![tick, 0]), Bytes::from(vec![tick, 1])]);
         }
+        assert!(out.state_waits());
         let frames: Vec<_> = std::iter::from_fn(|| out.pop(0, Room::ALL)).map(|p| (p.frame[0], p.frame[1])).collect();
+        assert!(!out.state_waits());
         assert_eq!(frames, [(1, 0), (1, 1), (4, 0), (4, 1)]);
         assert_eq!(out.dropped_states(), 2);
     }

@@ -242,6 +242,12 @@ impl ServerConnection {
         self.after_json(now);
     }
 
+    /// Does a tick's state wait that [`ServerConnection::send_state`] would replace? Better send none until it has left.
+    #[must_use]
+    pub fn state_waits(&self) -> bool {
+        self.out.state_waits()
+    }
+
     /// The world's tick, for pongs, where no state was sent with it.
     pub fn set_tick(&mut self, tick: Tick) {
         self.newest = self.newest.max(tick);

@@ -1,6 +1,6 @@
 //! A client as its world sees it: an outbox to fill and a few numbers that its connection keeps up to date.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ pub(crate) struct ClientLine {
     pub outbox: Outbox,
     received: Mutex<Receipt>,
     tick: AtomicU64,
+    state_waits: AtomicBool,
 }
 
 impl ClientLine {
@@ -30,6 +31,16 @@ impl ClientLine {
     /// What state the client has.
     pub fn received(&self) -> Receipt {
         *lock(&self.received)
+    }
+
+    /// State waits in the connection, or none does.
+    pub fn note_state_waits(&self, waits: bool) {
+        self.state_waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Does state wait on its way to the link? More of it would only replace it.
+    pub fn state_waits(&self) -> bool {
+        self.state_waits.load(Ordering::Relaxed) || self.outbox.state_waits()
     }
 
     /// The world is at a tick, whether or not there is anything to send of it.

@@ -78,6 +78,7 @@ pub(crate) async fn serve(door: Door, mut link: Link) {
             }
         }
         client.count_bytes();
+        client.line.note_state_waits(client.connection.state_waits());
         tokio::select! {
             event = link.next() => match event {
                 Ok(LinkEvent::Packet(packet)) => {

@@ -287,12 +287,18 @@ impl Live {
             self.outgoing.clear();
             client.line.note_tick(output.tick);
             let whose = (*key, client.player);
+            let is_held = client.line.state_waits();
+            replication.hold(*key, is_held);
             replication.assemble(&self.sim, whose, &client.line.received(), client.input_ack, &mut self.outgoing)?;
             let items = self.outgoing.reliable.drain(..).map(Item::Structure);
             let state = std::mem::take(&mut self.outgoing.state);
             let state = (!state.is_empty()).then_some((output.tick, state));
             // One that is cut off stays until its connection task, which closes it, reports it gone.
-            client.line.outbox.put(now_ns, items, state);
+            if is_held {
+                client.line.outbox.nudge(now_ns, items);
+            } else {
+                client.line.outbox.put(now_ns, items, state);
+            }
         }
         Ok(admin_results)
     }

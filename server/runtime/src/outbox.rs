@@ -68,12 +68,28 @@ impl Outbox {
 
     /// Puts in reliable things and replaces the state, if there is a newer one. Answers false once the client is cut off.
     pub fn put(&self, now_ns: Nanos, items: impl IntoIterator<Item = Item>, state: Option<(Tick, Vec<Bytes>)>) -> bool {
+        self.fill(now_ns, items, state, false)
+    }
+
+    /// As [`Outbox::put`] for a client whose state is held back: its connection is woken in any case, to see to its
+    /// deadlines.
+    pub fn nudge(&self, now_ns: Nanos, items: impl IntoIterator<Item = Item>) -> bool {
+        self.fill(now_ns, items, None, true)
+    }
+
+    fn fill(
+        &self,
+        now_ns: Nanos,
+        items: impl IntoIterator<Item = Item>,
+        state: Option<(Tick, Vec<Bytes>)>,
+        mut is_new: bool,
+    ) -> bool {
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
         }
-        let mut is_new = state.is_some();
-        if is_new {
+        is_new |= state.is_some();
+        if state.is_some() {
             waiting.taken.state = state;
         }
         for item in items {
@@ -93,6 +109,11 @@ impl Outbox {
         drop(waiting);
         self.filled.notify_one();
         open
+    }
+
+    /// Does state wait to be taken?
+    pub fn state_waits(&self) -> bool {
+        self.lock().taken.state.is_some()
     }
 
     /// Ends the connection after what already waits; only the first reason counts.

@@ -47,6 +47,11 @@ impl Replication {
         self.replicator.remove_client(key);
     }
 
+    /// Holds one client's state back, or lets it go.
+    pub fn hold(&mut self, key: ClientKey, is_held: bool) {
+        self.replicator.hold(key, is_held);
+    }
+
     /// What one client is to be sent for the newest tick, given what it has.
     pub fn assemble(
         &mut self,
