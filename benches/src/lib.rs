@@ -5,6 +5,7 @@
 //! as HD1's entities; [`report`] prints the table and writes the JSON.
 
 pub mod clients;
+pub mod counts;
 pub mod mirror;
 pub mod peers;
 pub mod replication;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{clients, mirror, peers, replication, report, scenes};
+use hd1_benches::{clients, counts, mirror, peers, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -22,6 +22,9 @@ struct Args {
     /// For `peers`: also put the table between its marks in this file.
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
+    /// For `counts`: note what was counted, for later runs to compare with.
+    #[arg(long)]
+    note: bool,
     /// For `clients`: the binary `hd1`.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -31,6 +34,8 @@ struct Args {
 enum Name {
     /// How many clients does one core of a server hold over real QUIC?
     Clients,
+    /// How many instructions and allocations does a steady tick take?
+    Counts,
     /// What does a client pay to follow a world?
     Mirror,
     /// How does HD1 stand beside its public peers?
@@ -45,6 +50,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rows = match args.name {
         Name::Clients => clients::run(args.quick, args.program.as_deref())?,
+        Name::Counts => counts::run(args.note)?,
         Name::Mirror => mirror::run(args.quick)?,
         Name::Peers => peers::run(args.quick, args.figures.as_deref())?,
         Name::Replication => replication::run(args.quick)?,

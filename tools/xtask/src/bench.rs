@@ -43,6 +43,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 words.extend(["--readme".into(), repo::root().join("README.md").into_os_string()]);
             }
         }
+        Some("counts") => {
+            let peer = ["build", "--release", "--package", "hd1-benches", "--bin", "hd1-peer"];
+            repo::must(repo::cargo().args(peer))?;
+        }
         Some("clients") => {
             web::build(false)?;
             repo::step("building hd1");
