@@ -47,7 +47,7 @@ const view = {
   },
   /** The players with an avatar, and its entity. */
   get avatars(): { id: number; player: number }[] {
-    return visit?.core?.table().avatars.map(({ id, player }) => ({ id, player })) ?? [];
+    return visit?.core?.table()?.avatars.map(({ id, player }) => ({ id, player })) ?? [];
   },
 };
 

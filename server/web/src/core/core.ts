@@ -131,8 +131,9 @@ export class ClientCore {
     };
   }
 
-  table(): Table {
-    this.wasm.hd1_table(this.handle);
+  /** Nothing once it is dropped. */
+  table(): Table | undefined {
+    if (this.wasm.hd1_table(this.handle) !== 1) return undefined;
     return this.json() as Table;
   }
 

@@ -135,6 +135,7 @@ export class World {
     const columns = (this.columns = core.columns());
     if (this.table?.version === version) return this.batches.upload(columns);
     const table = core.table();
+    if (!table) return;
     // Reading the table may have grown the core's memory and with it moved the columns.
     this.columns = core.columns();
     this.table = table;
