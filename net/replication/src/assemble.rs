@@ -127,7 +127,8 @@ impl Assembly {
             self.made.0 = None;
         }
         client.note_sent(tick, self.walk.bytes);
-        client.layouts.note(tick, self.bodies.list.iter().map(|body| body.start));
+        let whole = client.received().whole;
+        client.layouts.note(tick, self.bodies.list.iter().map(|body| body.start), whole);
         header.count = self.bodies.list.len() as u32;
         if self.made.0 != Some(header) {
             self.make(header, blobs);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use hd1_core::Tick;
-use hd1_protocol::{Part, limits::ACK_TICKS};
+use hd1_protocol::{Acks, Part, limits::ACK_TICKS};
 use smallvec::SmallVec;
 
 /// Frames of a tick that a client can say it has.
@@ -24,13 +24,17 @@ pub(crate) struct FrameStart {
 pub(crate) struct Layouts(VecDeque<(Tick, SmallVec<[FrameStart; 4]>)>);
 
 impl Layouts {
-    /// The frames of a tick, in order; pages ascend.
-    pub(crate) fn note(&mut self, tick: Tick, frames: impl ExactSizeIterator<Item = FrameStart>) {
-        while self.0.front().is_some_and(|(old, _)| old.0 + ACK_TICKS <= tick.0) {
-            self.0.pop_front();
+    /// The frames of a tick, in order; pages ascend. Ticks that the client has `whole` need not be remembered.
+    pub(crate) fn note(&mut self, tick: Tick, frames: impl ExactSizeIterator<Item = FrameStart>, whole: Acks) {
+        let mut starts = SmallVec::new();
+        while self.0.front().is_some_and(|(old, _)| old.0 + ACK_TICKS <= tick.0 || whole.contains(*old)) {
+            // Its memory serves anew.
+            starts = self.0.pop_front().map(|(_, starts)| starts).unwrap_or_default();
         }
         if frames.len() > 1 {
-            self.0.push_back((tick, frames.take(FRAMES_TOLD + 1).collect()));
+            starts.clear();
+            starts.extend(frames.take(FRAMES_TOLD + 1));
+            self.0.push_back((tick, starts));
         }
     }
 
@@ -58,7 +62,7 @@ mod tests {
         let starts = [(3, false), (10, false), (12, true), (12, true), (20, false)];
         let frames = starts.map(|(page, continues)| FrameStart { page, continues });
         let mut layouts = Layouts::default();
-        layouts.note(Tick(5), frames.into_iter());
+        layouts.note(Tick(5), frames.into_iter(), Acks::default());
         let had = |missing: u32| {
             let part = Part { tick: Tick(5), frames: 0b11111 & !(1 << missing) };
             [3, 9, 10, 11, 12, 13, 19, 20, 40]
@@ -72,7 +76,10 @@ mod tests {
         assert_eq!(had(3), [3, 9, 10, 11, 20, 40], "what lies behind 12 came with it");
         assert_eq!(had(4), [3, 9, 10, 11, 12, 13, 19]);
         assert!(!layouts.had(&Part { tick: Tick(6), frames: u64::MAX }, 3), "a tick of one frame is whole or nothing");
-        layouts.note(Tick(5 + ACK_TICKS), frames[..1].iter().copied());
+        layouts.note(Tick(5 + ACK_TICKS), frames[..1].iter().copied(), Acks::default());
         assert!(!layouts.had(&Part { tick: Tick(5), frames: u64::MAX }, 3), "too long ago");
+        layouts.note(Tick(80), frames.into_iter(), Acks::default());
+        layouts.note(Tick(81), frames.into_iter(), Acks::of(Tick(80)));
+        assert_eq!(layouts.0.len(), 1, "what came whole need not be remembered");
     }
 }
