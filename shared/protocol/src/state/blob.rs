@@ -72,7 +72,7 @@ impl BlobHead {
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
     /// The bytes of each.
-    pub ranges: smallvec::SmallVec<[Range<u32>; 1]>,
+    pub ranges: smallvec::SmallVec<[Range<u32>; 4]>,
     /// Which codes of the tick they use, as bits.
     pub codes: u8,
 }
