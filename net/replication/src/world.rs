@@ -171,11 +171,6 @@ impl Tracked {
     }
 
     /// A component of an entity that stands somewhere: its lanes.
-    #[must_use]
-    pub fn lanes(&self, id: NetId, component: ComponentId) -> Option<&[i32]> {
-        self.lanes_of(&self.entities[self.index.get(id)? as usize], component)
-    }
-
     fn lanes_of<'a>(&'a self, entity: &'a Entity, component: ComponentId) -> Option<&'a [i32]> {
         let (page, slot) = entity.home?;
         let value = self.places.page(page).value(slot, component);
