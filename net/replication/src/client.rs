@@ -174,7 +174,7 @@ impl Client {
     }
 
     /// Looks around: what comes into view waits to be opened, what leaves it to be closed.
-    pub(crate) fn look(&mut self, tracked: &Tracked) {
+    pub(crate) fn look(&mut self, tracked: &mut Tracked) {
         let viewpoint = self.viewer.avatar.map(|avatar| tracked.viewpoint(&mut self.cursor, avatar));
         let Viewpoint { channels, at } = viewpoint.unwrap_or_default();
         let at = at.unwrap_or((0, 0));
@@ -186,10 +186,11 @@ impl Client {
             return;
         }
         let from = self.from.unwrap_or(at);
-        for (page, _) in tracked.places().gone() {
-            self.waiting.retain(|waiting| waiting != page);
-            if let Some(number) = self.number_of(*page) {
-                self.close(number);
+        for at in 0..tracked.places().gone().len() {
+            let (page, _) = tracked.places().gone()[at];
+            self.waiting.retain(|waiting| *waiting != page);
+            if let Some(number) = self.number_of(page) {
+                self.close(number, tracked);
             }
         }
         for page in tracked.places().made() {
@@ -202,7 +203,7 @@ impl Client {
         }
     }
 
-    fn look_anew(&mut self, tracked: &Tracked, sight: Sight, from: (i32, i32)) {
+    fn look_anew(&mut self, tracked: &mut Tracked, sight: Sight, from: (i32, i32)) {
         let (player, channels) = (self.viewer.player, self.channels);
         let mut wanted: Vec<(u64, u32)> = Vec::new();
         let mut want = |place: Place| {
@@ -229,7 +230,7 @@ impl Client {
                     self.views[number].set_period(sight.period(key.place, from));
                     open.push(page);
                 }
-                _ => self.close(number as u16),
+                _ => self.close(number as u16, tracked),
             }
         }
         open.sort_unstable();
@@ -239,13 +240,14 @@ impl Client {
         self.waiting.extend(wanted.into_iter().map(|(_, page)| page));
     }
 
-    fn close(&mut self, number: u16) {
-        self.views[usize::from(number)] = PageView::FREE;
+    fn close(&mut self, number: u16, tracked: &mut Tracked) {
+        let view = std::mem::replace(&mut self.views[usize::from(number)], PageView::FREE);
+        tracked.places_mut().unwatch(view.page());
         self.closing.push(number);
     }
 
     /// Pages that are opened now: as many as may be in one tick.
-    pub(crate) fn take_waiting(&mut self, tracked: &Tracked) -> Vec<(u16, u32)> {
+    pub(crate) fn take_waiting(&mut self, tracked: &mut Tracked) -> Vec<(u16, u32)> {
         let (mut opened, mut entities) = (Vec::new(), 0);
         let from = self.from.unwrap_or_default();
         let sight = Sight::of(tracked);
@@ -263,6 +265,7 @@ impl Client {
             self.waiting.pop_front();
             let mut view = PageView::open(page, tracked.tick());
             view.set_period(sight.period(found.key().place, from));
+            tracked.places_mut().watch(page);
             let number = match self.free.pop() {
                 Some(number) => {
                     self.views[usize::from(number)] = view;
@@ -276,6 +279,11 @@ impl Client {
             opened.push((number, page));
         }
         opened
+    }
+
+    /// It is gone: what it had open is closed.
+    pub(crate) fn leave(&self, tracked: &mut Tracked) {
+        self.open_pages().for_each(|(_, view)| tracked.places_mut().unwatch(view.page()));
     }
 
     /// Does the view become complete with what was opened now?

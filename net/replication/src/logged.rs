@@ -121,6 +121,15 @@ impl Log {
         self.ticks.push_back((tick, self.first.wrapping_add(self.slots.len() as u32)));
     }
 
+    /// Forgets everything up to a tick.
+    fn forget(&mut self, tick: Tick) {
+        self.first = self.first.wrapping_add(self.slots.len() as u32);
+        self.ticks.clear();
+        self.slots.clear();
+        self.old.clear();
+        self.forgotten = tick;
+    }
+
     /// The entries of the ticks after one, each tick's by themselves, oldest first.
     fn after(&self, tick: Tick) -> impl DoubleEndedIterator<Item = (Tick, Range<usize>)> {
         let from = self.ticks.iter().rposition(|(other, _)| *other <= tick).map_or(0, |at| at + 1);
@@ -297,6 +306,17 @@ impl Logged {
         self.log.slots.push(slot);
         self.log.old.extend_from_slice(value);
         value.copy_from_slice(lanes);
+        self.unsummed.insert(slot);
+    }
+
+    /// Replaces a value that nobody has seen: what was before it is forgotten.
+    #[inline]
+    pub fn put(&mut self, slot: u8, tick: Tick, lanes: &[i32]) {
+        if self.log.forgotten != tick {
+            self.log.forget(tick);
+        }
+        let at = usize::from(slot) * self.lanes;
+        self.values[at..at + self.lanes].copy_from_slice(lanes);
         self.unsummed.insert(slot);
     }
 

@@ -215,30 +215,46 @@ impl Page {
         column.map(|column| column.remove(slot)).is_some()
     }
 
-    /// State of a slot's entity that has the component: `Changed` where it is another than before.
-    #[inline]
-    pub fn set(&mut self, slot: u8, component: ComponentId, tick: Tick, oldest: Tick, lanes: &[i32]) -> Set {
-        let Some(column) = self.columns.iter_mut().find(|column| column.component() == component) else {
-            return Set::Absent;
-        };
-        if !column.has(slot) {
-            return Set::Absent;
+    /// Takes in what entities' state is in a tick, by slot; was any of it new, as far as that is asked? `odd` is told at
+    /// which row there is more to do.
+    pub(crate) fn take_in<'a>(
+        &mut self,
+        component: ComponentId,
+        when: Moment,
+        rows: impl Iterator<Item = (u8, &'a [i32])>,
+        mut odd: impl FnMut(usize, Odd),
+    ) -> bool {
+        let mut is_changed = false;
+        let mut column = self.columns.iter_mut().find(|column| column.component() == component);
+        for (at, (slot, lanes)) in rows.enumerate() {
+            let Some(column) = column.as_mut().filter(|column| column.has(slot)) else {
+                odd(at, Odd::Absent);
+                continue;
+            };
+            let is_rooted = column.rooted(slot) == when.tick;
+            if !when.is_watched && !is_rooted {
+                column.put(slot, when.tick, lanes);
+                odd(at, Odd::Changed);
+            } else if column.value(slot) == lanes {
+                continue;
+            } else if is_rooted {
+                // Structure brings this tick's value: let it bring the last one.
+                odd(at, Odd::Rooted);
+            } else {
+                column.set(slot, when.tick, when.oldest, lanes);
+                is_changed = true;
+                odd(at, Odd::Changed);
+            }
         }
-        let old = column.value(slot);
-        if old == lanes || old.len() != lanes.len() {
-            return Set::Same;
+        if is_changed {
+            self.moved.insert(when.tick);
         }
-        if column.rooted(slot) == tick {
-            // Structure brings this tick's value: let it bring the last one.
-            return Set::Rooted;
-        }
-        column.set(slot, tick, oldest, lanes);
-        let is_first = self.moved.newest() != tick || self.moved.is_empty();
-        if is_first {
-            self.moved.insert(tick);
-            return Set::First;
-        }
-        Set::Changed
+        is_changed
+    }
+
+    /// Somebody looks again: what was not compared since its check sum was last told may be told.
+    pub(crate) fn wake(&mut self) {
+        self.hashed = None;
     }
 
     /// Notes a change of structure.
@@ -310,17 +326,23 @@ impl Page {
     }
 }
 
-/// What [`Page::set`] did.
+/// When state is taken in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub tick: Tick,
+    /// No base is older.
+    pub oldest: Tick,
+    /// Does anybody see it? What nobody sees is neither compared nor remembered.
+    pub is_watched: bool,
+}
+
+/// What there is to do about a row besides taking it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
-    /// The entity has no such component.
+pub(crate) enum Odd {
+    /// The entity has no such component, or stands here no more.
     Absent,
-    /// It is what it was.
-    Same,
     /// Structure brings it in this tick, and must bring this value.
     Rooted,
-    /// It changed, and is the page's first change in this tick.
-    First,
-    /// It changed.
+    /// It changed: whoever wants to know may look at it.
     Changed,
 }

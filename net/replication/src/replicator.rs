@@ -99,7 +99,7 @@ impl Replicator {
         let mut client = Client::new(viewer, self.shared.tracked.tick());
         // Who has no avatar yet may have one with the next tick: until then it is not known where to look from.
         if viewer.avatar.is_some() || self.shared.tracked.grid().is_none() {
-            client.look(&self.shared.tracked);
+            client.look(&mut self.shared.tracked);
         }
         let mut frames = Vec::new();
         self.shared.open(&mut client, false, &mut frames)?;
@@ -109,7 +109,9 @@ impl Replicator {
 
     /// Forgets a client; unknown ones are ignored.
     pub fn remove_client(&mut self, key: ClientKey) {
-        self.clients.remove(&key);
+        if let Some(client) = self.clients.remove(&key) {
+            client.leave(&mut self.shared.tracked);
+        }
     }
 
     /// A client looks from elsewhere from now on.
@@ -157,7 +159,7 @@ impl Shared {
         if client.is_settled && self.tracked.is_still() && client.input_ack >= input_ack {
             return Ok(());
         }
-        client.look(&self.tracked);
+        client.look(&mut self.tracked);
         if client.has_own_structure() {
             self.open(client, true, &mut out.reliable)?;
         }
@@ -172,7 +174,7 @@ impl Shared {
 
     /// Opens what waits to be opened, as much as one tick allows.
     fn open(&mut self, client: &mut Client, with_structure: bool, frames: &mut Vec<Bytes>) -> Result<(), DecodeError> {
-        let opened = client.take_waiting(&self.tracked);
+        let opened = client.take_waiting(&mut self.tracked);
         let place = ChunkPlace { ends_stream: !with_structure, completes_view: client.completes(), with_structure };
         if opened.is_empty() && with_structure && !place.completes_view {
             return Ok(());

@@ -7,6 +7,7 @@
 mod facts;
 mod moving;
 mod places;
+mod staged;
 
 use std::collections::BTreeMap;
 
@@ -28,11 +29,12 @@ use smallvec::SmallVec;
 
 use crate::{
     limits::{HASH_EVERY_TICKS, PARENTS_MAX},
-    page::Set,
+    page::Odd,
     place::{Grid, Interest},
 };
 use facts::Facts;
 pub use places::{News, Places};
+use staged::Staged;
 
 /// See the module's words.
 #[derive(Debug, Default)]
@@ -45,6 +47,8 @@ pub struct Tracked {
     oldest: Tick,
     index: Index,
     entities: Vec<Entity>,
+    /// By entity: beside them and not in them, since state is told of many and asks for nothing else.
+    homes: Vec<Home>,
     free: Vec<u32>,
     /// Newcomers of this tick, which stand nowhere yet.
     fresh: Vec<u32>,
@@ -52,6 +56,12 @@ pub struct Tracked {
     restless: Vec<u32>,
     children: BTreeMap<NetId, Vec<NetId>>,
     places: Places,
+    /// State told in this tick and not taken in yet.
+    staged: Staged,
+    /// Room to work in.
+    strays: Vec<(u32, Odd)>,
+    /// Was anything of a page told that nobody has open?
+    moves_unseen: bool,
     /// Pages whose state changed this tick, and those whose structure may have.
     moved: Vec<u32>,
     noted: Vec<u32>,
@@ -74,12 +84,27 @@ pub struct Viewpoint {
 /// Steps of a transform's position in one of a camera's.
 const CAMERA_STEPS: i32 = 10;
 
+/// Where an entity stands, once it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Home {
+    page: u32,
+    slot: u8,
+}
+
+impl Home {
+    /// Nowhere yet.
+    const NONE: Home = Home { page: u32::MAX, slot: 0 };
+
+    #[inline]
+    fn found(self) -> Option<(u32, u8)> {
+        (self != Home::NONE).then_some((self.page, self.slot))
+    }
+}
+
 /// One entity.
 #[derive(Debug)]
 struct Entity {
     id: NetId,
-    /// Where it stands, once it does.
-    home: Option<(u32, u8)>,
     /// All components of a newcomer; reliable ones of all others. By ascending id.
     rows: SmallVec<[(ComponentId, Box<Row>); 4]>,
     facts: Facts,
@@ -144,6 +169,11 @@ impl Tracked {
         &self.places
     }
 
+    /// As [`Tracked::places`], for those who open and close pages.
+    pub(crate) fn places_mut(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
     /// Are a page's values at a tick still known?
     #[inline]
     #[must_use]
@@ -167,43 +197,49 @@ impl Tracked {
     /// Is there nothing of this tick to tell?
     #[must_use]
     pub fn is_still(&self) -> bool {
-        self.noted.is_empty() && self.moved.is_empty() && self.summed.is_empty() && self.places.gone().is_empty()
+        let lists = [&self.noted, &self.moved, &self.summed];
+        // Somebody may look out of what nobody sees: an avatar that is hidden from its own player.
+        !self.moves_unseen && lists.iter().all(|list| list.is_empty()) && self.places.gone().is_empty()
     }
 
     /// A component of an entity that stands somewhere: its lanes.
-    fn lanes_of<'a>(&'a self, entity: &'a Entity, component: ComponentId) -> Option<&'a [i32]> {
-        let (page, slot) = entity.home?;
+    fn lanes_of(&self, who: u32, component: ComponentId) -> Option<&[i32]> {
+        let (page, slot) = self.home(who)?;
         let value = self.places.page(page).value(slot, component);
-        value.or_else(|| entity.row(component).map(|row| row.lanes.as_slice()))
+        value.or_else(|| self.entities[who as usize].row(component).map(|row| row.lanes.as_slice()))
+    }
+
+    #[inline]
+    fn home(&self, who: u32) -> Option<(u32, u8)> {
+        self.homes[who as usize].found()
     }
 
     /// Where an avatar looks from, and what it may see besides what everybody may. `cursor` is the asker's own.
     pub(crate) fn viewpoint(&self, cursor: &mut Cursor, avatar: NetId) -> Viewpoint {
         let Some(who) = self.index.seek(cursor, avatar) else { return Viewpoint::default() };
-        let entity = &self.entities[who as usize];
         let channels =
-            self.lanes_of(entity, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
+            self.lanes_of(who, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
         if self.grid.is_none() {
             return Viewpoint { channels, at: None };
         }
         let camera = || {
             // A camera's position has coarser steps than a transform's.
-            let [x, _, z] = *self.lanes_of(entity, CameraView::ID)?.first_chunk::<3>()?;
+            let [x, _, z] = *self.lanes_of(who, CameraView::ID)?.first_chunk::<3>()?;
             Some((x.saturating_mul(CAMERA_STEPS), z.saturating_mul(CAMERA_STEPS)))
         };
         let body = || {
-            let [x, _, z] = *self.lanes_of(self.root_of(entity), Transform::ID)?.first_chunk::<3>()?;
+            let [x, _, z] = *self.lanes_of(self.root_of(who), Transform::ID)?.first_chunk::<3>()?;
             Some((x, z))
         };
         Viewpoint { channels, at: camera().or_else(body) }
     }
 
     /// What an entity is attached to in the end: itself where it is to nothing.
-    fn root_of<'a>(&'a self, mut root: &'a Entity) -> &'a Entity {
+    fn root_of(&self, mut root: u32) -> u32 {
         for _ in 0..PARENTS_MAX {
-            let parent = root.facts.parent;
+            let parent = self.entities[root as usize].facts.parent;
             match (parent != NetId::NONE).then(|| self.index.get(parent)).flatten() {
-                Some(parent) => root = &self.entities[parent as usize],
+                Some(parent) => root = parent,
                 None => break,
             }
         }
@@ -213,12 +249,12 @@ impl Tracked {
     /// The page that an entity stands in.
     #[must_use]
     pub fn page_of(&self, id: NetId) -> Option<u32> {
-        let entity = &self.entities[self.index.get(id)? as usize];
-        entity.home.map(|(page, _)| page)
+        self.home(self.index.get(id)?).map(|(page, _)| page)
     }
 
     /// Starts a tick. No base from now on is older than `oldest`.
     pub fn begin(&mut self, tick: Tick, oldest: Tick) {
+        self.moves_unseen = false;
         self.tick = tick;
         self.oldest = oldest.max(self.oldest);
         for page in self.noted.drain(..).chain(self.moved.drain(..)).chain(self.summed.drain(..)) {
@@ -231,14 +267,17 @@ impl Tracked {
 
     /// An entity appeared. Its components follow by [`Tracked::set`]. One that is there is not spawned again.
     pub fn spawned(&mut self, id: NetId) {
-        let entity = Entity { id, home: None, rows: SmallVec::new(), facts: Facts::default() };
+        let entity = Entity { id, rows: SmallVec::new(), facts: Facts::default() };
         let slot = self.free.last().copied().unwrap_or(self.entities.len() as u32);
         if id == NetId::NONE || !self.index.insert(id, slot) {
             return;
         }
         match self.free.pop() {
             Some(slot) => self.entities[slot as usize] = entity,
-            None => self.entities.push(entity),
+            None => {
+                self.entities.push(entity);
+                self.homes.push(Home::NONE);
+            }
         }
         self.fresh.push(slot);
     }
@@ -246,7 +285,7 @@ impl Tracked {
     /// An entity is gone; unknown ones are ignored.
     pub fn despawned(&mut self, id: NetId) {
         let Some(who) = self.index.remove(id) else { return };
-        if self.entities[who as usize].home.is_none() {
+        if self.home(who).is_none() {
             self.fresh.retain(|fresh| *fresh != who);
         }
         self.leave(who);
@@ -257,45 +296,43 @@ impl Tracked {
     }
 
     /// A component was added or touched; hidden ones and unknown entities are ignored.
+    #[inline]
     pub fn set(&mut self, id: NetId, component: ComponentId, row: &Row) {
         let Some(who) = self.index.seek(&mut self.cursor, id) else { return };
-        let Ok(shape) = self.shapes.shape(component) else { return };
-        if shape.delivery == Delivery::Hidden {
+        match self.homes[who as usize].found() {
+            Some((page, slot)) if self.staged.stage(&self.shapes, who, page, slot, component, &row.lanes) => {}
+            Some((page, slot)) => self.set_reliable(who, page, slot, component, row),
+            None => self.set_newcomer(who, component, row),
+        }
+    }
+
+    fn set_newcomer(&mut self, who: u32, component: ComponentId, row: &Row) {
+        if self.shapes.shape(component).is_ok_and(|shape| shape.delivery != Delivery::Hidden) {
+            self.entities[who as usize].put_row(component, row);
+            self.learn(who, component, row);
+        }
+    }
+
+    fn set_reliable(&mut self, who: u32, number: u32, slot: u8, component: ComponentId, row: &Row) {
+        if self.shapes.shape(component).is_ok_and(|shape| shape.delivery == Delivery::Hidden) {
             return;
         }
-        let is_state = shape.delivery == Delivery::State;
         let entity = &mut self.entities[who as usize];
-        let Some((number, slot)) = entity.home else {
-            entity.put_row(component, row);
-            return self.learn(who, component, row);
-        };
-        let page = self.places.page_mut(number);
-        if is_state {
-            match page.set(slot, component, self.tick, self.oldest, &row.lanes) {
-                Set::Same => return,
-                set @ (Set::First | Set::Changed) => {
-                    if set == Set::First {
-                        self.moved.push(number);
-                        self.places.news_mut(number).moved = self.tick.0 as u32;
-                    }
-                    if facts::is_fact(component) {
-                        self.learn(who, component, row);
-                    }
-                    return;
-                }
-                Set::Absent | Set::Rooted => page.root(slot, component, self.tick, &row.lanes),
+        let (id, page) = (entity.id, self.places.page_mut(number));
+        if let Some(old) = entity.row(component) {
+            if old == row {
+                return;
             }
-        } else {
-            if let Some(old) = entity.row(component) {
-                if old == row {
-                    return;
-                }
-                page.take_from_sum(hash::component(id, component, &old.lanes, &old.bytes));
-            }
-            page.add_to_sum(hash::component(id, component, &row.lanes, &row.bytes));
-            entity.put_row(component, row);
+            page.take_from_sum(hash::component(id, component, &old.lanes, &old.bytes));
         }
-        page.note_set(slot, component, row);
+        page.add_to_sum(hash::component(id, component, &row.lanes, &row.bytes));
+        entity.put_row(component, row);
+        self.note_set(who, number, slot, component, row);
+    }
+
+    /// Structure is to bring a component.
+    fn note_set(&mut self, who: u32, number: u32, slot: u8, component: ComponentId, row: &Row) {
+        self.places.page_mut(number).note_set(slot, component, row);
         self.noted.push(number);
         self.learn(who, component, row);
     }
@@ -303,9 +340,10 @@ impl Tracked {
     /// A component is gone; what was not there is ignored.
     pub fn removed(&mut self, id: NetId, component: ComponentId) {
         let Some(who) = self.index.get(id) else { return };
-        let entity = &mut self.entities[who as usize];
-        let old = entity.take_row(component);
-        if let Some((number, slot)) = entity.home {
+        // What was told of it before is before this.
+        self.take_in();
+        let old = self.entities[who as usize].take_row(component);
+        if let Some((number, slot)) = self.home(who) {
             let page = self.places.page_mut(number);
             match &old {
                 Some(old) => page.take_from_sum(hash::component(id, component, &old.lanes, &old.bytes)),
@@ -323,6 +361,9 @@ impl Tracked {
     /// # Errors
     /// `UnknownComponent`.
     pub fn end(&mut self) -> Result<(), DecodeError> {
+        self.take_in();
+        self.moved.sort_unstable();
+        self.moved.dedup();
         self.settle();
         self.noted.sort_unstable();
         self.noted.dedup();
@@ -340,14 +381,12 @@ impl Tracked {
     fn sum_up(&mut self) {
         let turn = HASH_EVERY_TICKS as usize;
         let first = (self.tick.0 % HASH_EVERY_TICKS) as usize;
-        for (number, page) in self.places.every(first, turn) {
-            if page.wants_hash() {
+        for (number, page, news) in self.places.every(first, turn) {
+            if news.watcher_count > 0 && page.wants_hash() {
                 page.sum_up(self.tick);
                 self.summed.push(number);
+                news.has_sum = true;
             }
-        }
-        for page in &self.summed {
-            self.places.news_mut(*page).has_sum = true;
         }
     }
 

@@ -40,6 +40,10 @@ impl Index {
     /// As [`Index::get`], from the cursor on in growing strides, then by halves.
     #[inline]
     pub fn seek(&self, cursor: &mut Cursor, id: NetId) -> Option<u32> {
+        if let Some((_, place)) = self.list.get(cursor.0 + 1).filter(|(next, _)| *next == id) {
+            cursor.0 += 1;
+            return Some(*place);
+        }
         let rest = match self.list.get(cursor.0) {
             Some((here, place)) if *here == id => return Some(*place),
             Some((here, _)) if *here < id => &self.list[cursor.0..],

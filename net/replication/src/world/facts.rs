@@ -29,11 +29,6 @@ pub(super) struct Facts {
     scale: f32,
 }
 
-/// Do a component's values decide it?
-pub(super) fn is_fact(component: ComponentId) -> bool {
-    component == Transform::ID
-}
-
 /// Metres of a step of positions, where the schema is that of a transform.
 pub(super) fn position_step(schema: &ComponentSchema) -> Option<f32> {
     match schema.fields.first().map(|field| &field.kind) {

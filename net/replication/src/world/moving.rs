@@ -6,7 +6,7 @@ use hd1_schema::{ComponentId, Delivery, Row};
 use hd1_world::components::{Parent, Transform};
 use hd1_world::described::Described;
 
-use super::Tracked;
+use super::{Home, Tracked};
 use crate::{
     limits::PARENTS_MAX,
     page::Arrival,
@@ -16,9 +16,8 @@ use crate::{
 impl Tracked {
     /// Takes in what a component says of where an entity belongs.
     pub(super) fn learn(&mut self, who: u32, component: ComponentId, row: &Row) {
-        let entity = &self.entities[who as usize];
         if component == Transform::ID
-            && let Some((page, _)) = entity.home
+            && let Some((page, _)) = self.home(who)
         {
             // Nearly always: it is still in its cell, or moves with its parent.
             let is_still = match (self.places.page(page).key().place, self.grid, row.lanes.as_slice()) {
@@ -26,18 +25,18 @@ impl Tracked {
                 (_, None, _) => true,
                 _ => false,
             };
-            if is_still || entity.facts.parent != NetId::NONE {
+            if is_still || self.entities[who as usize].facts.parent != NetId::NONE {
                 return;
             }
         }
-        let parent = entity.facts.parent;
+        let parent = self.entities[who as usize].facts.parent;
         if !self.entities[who as usize].facts.learn(component, row) {
             return;
         }
         if component == Parent::ID && self.entities[who as usize].facts.parent != parent {
             self.change_parent(who, parent);
         }
-        if self.entities[who as usize].home.is_some() {
+        if self.home(who).is_some() {
             self.restless.push(who);
         }
     }
@@ -89,8 +88,7 @@ impl Tracked {
     }
 
     fn move_with_children(&mut self, who: u32, depth: usize) {
-        let entity = &self.entities[who as usize];
-        let (id, Some((page, _))) = (entity.id, entity.home) else { return };
+        let (id, Some((page, _))) = (self.entities[who as usize].id, self.home(who)) else { return };
         let key = self.key_of(who);
         if key == self.places.page(page).key() {
             return;
@@ -106,21 +104,22 @@ impl Tracked {
 
     /// Where an entity belongs: where the one it is attached to stands, shown to whom it says itself or that one says.
     fn key_of(&self, who: u32) -> PageKey {
-        let mut audience = None;
-        let mut root = &self.entities[who as usize];
+        let (mut audience, mut root) = (None, who);
         for _ in 0..PARENTS_MAX {
-            audience = audience.or(root.facts.audience());
-            match self.index.get(root.facts.parent) {
-                Some(parent) => root = &self.entities[parent as usize],
+            let facts = &self.entities[root as usize].facts;
+            audience = audience.or(facts.audience());
+            match self.index.get(facts.parent) {
+                Some(parent) => root = parent,
                 None => break,
             }
         }
-        let audience = audience.or(root.facts.audience()).unwrap_or_default();
+        let audience = audience.or(self.entities[root as usize].facts.audience()).unwrap_or_default();
         PageKey { place: self.place_of(root), audience }
     }
 
-    fn place_of(&self, root: &super::Entity) -> Place {
-        let lanes = match root.home {
+    fn place_of(&self, who: u32) -> Place {
+        let root = &self.entities[who as usize];
+        let lanes = match self.home(who) {
             Some((page, slot)) => self.places.page(page).value(slot, Transform::ID),
             None => root.row(Transform::ID).map(|row| row.lanes.as_slice()),
         };
@@ -151,23 +150,23 @@ impl Tracked {
                 entity.rows.push((component, row));
             }
         }
-        entity.home = Some((number, slot));
+        self.homes[who as usize] = Home { page: number, slot };
         self.noted.push(number);
     }
 
     /// Takes an entity out of its page.
     pub(super) fn leave(&mut self, who: u32) {
-        let entity = &mut self.entities[who as usize];
-        let Some((number, slot)) = entity.home.take() else { return };
+        let home = std::mem::replace(&mut self.homes[who as usize], Home::NONE);
+        let Some((number, slot)) = home.found() else { return };
         let page = self.places.page_mut(number);
-        page.leave(slot, entity.sum());
+        page.leave(slot, self.entities[who as usize].sum());
         page.note(StructureOp::Leave { slot });
         self.noted.push(number);
     }
 
     fn move_to(&mut self, who: u32, key: PageKey) {
         let entity = &self.entities[who as usize];
-        let Some((from, old_slot)) = entity.home else { return };
+        let Some((from, old_slot)) = self.home(who) else { return };
         let (id, sum) = (entity.id, entity.sum());
         let page = self.places.page(from);
         let state = page.columns().iter().filter(|column| column.has(old_slot));
@@ -195,7 +194,7 @@ impl Tracked {
             .and_then(|()| structure::write_op(&mut long, &self.shapes, &spawn));
         debug_assert_eq!(written, Ok(()));
         page.note_arrival(Arrival { from, short, whole: long });
-        self.entities[who as usize].home = Some((number, slot));
+        self.homes[who as usize] = Home { page: number, slot };
         self.noted.push(number);
     }
 }

@@ -33,6 +33,8 @@ pub struct News {
     pub has_structure: bool,
     /// Is its check sum told in this tick?
     pub has_sum: bool,
+    /// Clients that have it open: of a page without any nothing is compared, remembered or summed up.
+    pub watcher_count: u32,
 }
 
 /// Ticks after which a page counts as moved once more, so that the low bits of ticks tell which is newer.
@@ -82,10 +84,35 @@ impl Places {
         }
     }
 
+    /// Both of a page that exists, to change.
+    #[inline]
+    pub(super) fn page_and_news_mut(&mut self, number: u32) -> (&mut Page, &mut News) {
+        match &mut self.pages[number as usize] {
+            Some(page) => (page, &mut self.news[number as usize]),
+            None => unreachable!("a page that was given up"),
+        }
+    }
+
+    /// A client opened a page.
+    pub(crate) fn watch(&mut self, number: u32) {
+        let (page, news) = self.page_and_news_mut(number);
+        if news.watcher_count == 0 {
+            page.wake();
+        }
+        news.watcher_count += 1;
+    }
+
+    /// A client closed a page.
+    pub(crate) fn unwatch(&mut self, number: u32) {
+        let count = &mut self.news[number as usize].watcher_count;
+        debug_assert!(*count > 0, "closed more often than opened");
+        *count = count.saturating_sub(1);
+    }
+
     /// Every `step`th page from `first` on, as far as they exist.
-    pub(super) fn every(&mut self, first: usize, step: usize) -> impl Iterator<Item = (u32, &mut Page)> {
-        let numbered = self.pages.iter_mut().enumerate().skip(first).step_by(step);
-        numbered.filter_map(|(number, page)| Some((number as u32, page.as_mut()?)))
+    pub(super) fn every(&mut self, first: usize, step: usize) -> impl Iterator<Item = (u32, &mut Page, &mut News)> {
+        let numbered = self.pages.iter_mut().zip(&mut self.news).enumerate().skip(first).step_by(step);
+        numbered.filter_map(|(number, (page, news))| Some((number as u32, page.as_mut()?, news)))
     }
 
     /// All pages with their numbers.
