@@ -258,7 +258,7 @@ impl Logged {
     }
 
     /// The newest value of a slot that has one.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn value(&self, slot: u8) -> &[i32] {
         &self.values[usize::from(slot) * self.lanes..][..self.lanes]
@@ -296,13 +296,12 @@ impl Logged {
     }
 
     /// Replaces a value at `tick`; ticks ascend. Forgets what no base from `oldest` on needs.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, slot: u8, tick: Tick, oldest: Tick, lanes: &[i32]) {
         if self.log.ticks.back().is_none_or(|(last, _)| *last != tick) {
             self.log.begin(tick, oldest, self.lanes);
         }
-        let at = usize::from(slot) * self.lanes;
-        let value = &mut self.values[at..at + self.lanes];
+        let value = &mut self.values[usize::from(slot) * self.lanes..][..lanes.len()];
         self.log.slots.push(slot);
         self.log.old.extend_from_slice(value);
         value.copy_from_slice(lanes);
@@ -310,13 +309,12 @@ impl Logged {
     }
 
     /// Replaces a value that nobody has seen: what was before it is forgotten.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, slot: u8, tick: Tick, lanes: &[i32]) {
         if self.log.forgotten != tick {
             self.log.forget(tick);
         }
-        let at = usize::from(slot) * self.lanes;
-        self.values[at..at + self.lanes].copy_from_slice(lanes);
+        self.values[usize::from(slot) * self.lanes..][..lanes.len()].copy_from_slice(lanes);
         self.unsummed.insert(slot);
     }
 

@@ -227,23 +227,22 @@ impl Page {
         let mut is_changed = false;
         let mut column = self.columns.iter_mut().find(|column| column.component() == component);
         for (at, (slot, lanes)) in rows.enumerate() {
-            let Some(column) = column.as_mut().filter(|column| column.has(slot)) else {
-                odd(at, Odd::Absent);
-                continue;
+            let taken = match column.as_mut().filter(|column| column.has(slot)) {
+                None => Taken::Odd(Odd::Absent),
+                // Most of all state are transforms, and copying a known number of lanes is no call.
+                Some(column) => match <&[i32; TRANSFORM_LANES]>::try_from(lanes) {
+                    Ok(lanes) => take_in(column, when, slot, lanes),
+                    Err(_) => take_in(column, when, slot, lanes),
+                },
             };
-            let is_rooted = column.rooted(slot) == when.tick;
-            if !when.is_watched && !is_rooted {
-                column.put(slot, when.tick, lanes);
-                odd(at, Odd::Changed);
-            } else if column.value(slot) == lanes {
-                continue;
-            } else if is_rooted {
-                // Structure brings this tick's value: let it bring the last one.
-                odd(at, Odd::Rooted);
-            } else {
-                column.set(slot, when.tick, when.oldest, lanes);
-                is_changed = true;
-                odd(at, Odd::Changed);
+            match taken {
+                Taken::Same => {}
+                Taken::Unseen => odd(at, Odd::Changed),
+                Taken::Changed => {
+                    is_changed = true;
+                    odd(at, Odd::Changed);
+                }
+                Taken::Odd(what) => odd(at, what),
             }
         }
         if is_changed {
@@ -324,6 +323,35 @@ impl Page {
     pub fn knows(&self, tick: Tick) -> bool {
         self.columns.iter().all(|column| column.knows(tick))
     }
+}
+
+/// Lanes of a transform.
+pub(crate) const TRANSFORM_LANES: usize = 10;
+
+enum Taken {
+    Same,
+    Changed,
+    /// Not compared.
+    Unseen,
+    Odd(Odd),
+}
+
+#[inline(always)]
+fn take_in(column: &mut Logged, when: Moment, slot: u8, lanes: &[i32]) -> Taken {
+    let is_rooted = column.rooted(slot) == when.tick;
+    if !when.is_watched && !is_rooted {
+        column.put(slot, when.tick, lanes);
+        return Taken::Unseen;
+    }
+    if column.value(slot) == lanes {
+        return Taken::Same;
+    }
+    if is_rooted {
+        // Structure brings this tick's value: let it bring the last one.
+        return Taken::Odd(Odd::Rooted);
+    }
+    column.set(slot, when.tick, when.oldest, lanes);
+    Taken::Changed
 }
 
 /// When state is taken in.

@@ -4,6 +4,7 @@
 //! something missing, drops what is stale, and says which ticks it has whole. It is the one decoder: bots, the browser
 //! (as wasm32) and the JSON adapter use it.
 
+pub(crate) mod pace;
 mod pages;
 mod pending;
 mod sample;
@@ -124,7 +125,7 @@ impl Mirror {
     /// Keeps values for this many ticks longer than the codec needs, for [`Mirror::sample_transform`].
     #[must_use]
     pub fn keeping_ticks(mut self, ticks: u64) -> Self {
-        self.keep_ticks = ticks;
+        self.keep_ticks = ticks + u64::from(pace::INTERVAL_TICKS_MAX);
         self
     }
 
@@ -202,6 +203,10 @@ impl Mirror {
         let (mut at, mut is_lost) = (0, false);
         while let Some((entry, head, blob)) = entries.next_entry()? {
             let standing = if at < done { Standing::Skip } else { pages.standing(&entry, &head, header.tick) };
+            let interval = match standing {
+                Standing::Apply => pages.note_blob(entry.page, &head),
+                _ => 1,
+            };
             let slots = match standing {
                 // What has lost something need not wait: its tick is never whole.
                 Standing::Wait => return Ok(if is_lost { Applied::Lost } else { Applied::Waiting(at) }),
@@ -215,16 +220,16 @@ impl Mirror {
             let read = blob.rows(|row| {
                 let Some(slots) = slots else { return Ok(()) };
                 // Who left, or lost the component, by structure that came first: read past it.
-                let Some((column, at)) = table.state_mut(slots[usize::from(row.slot)], row.component) else {
-                    return Ok(());
-                };
+                let who = slots[usize::from(row.slot)];
+                table.follow(who, interval, header.tick);
+                let Some((column, at)) = table.state_mut(who, row.component) else { return Ok(()) };
                 if header.tick < column.structure_tick(at) {
                     return Ok(());
                 }
                 stats.updates += 1;
                 is_lost |= column.put(at, when, |base, before, out| row.value(base, before, out)).is_none();
                 if let Some(changes) = changes
-                    && let Some(entity) = table.at_slot(slots[usize::from(row.slot)])
+                    && let Some(entity) = table.at_slot(who)
                 {
                     changes.push(MirrorChange::State(entity.id(), row.component));
                 }

@@ -14,6 +14,7 @@ use crate::{
     column::{Column, RowId},
     hash,
     index::Index,
+    mirror::pace::Lag,
     shapes::Shapes,
     wire::DecodeError,
 };
@@ -35,6 +36,8 @@ pub struct Table {
 #[derive(Clone, Debug)]
 struct Slot {
     id: NetId,
+    /// How it is drawn.
+    lag: Lag,
     /// By ascending id.
     components: SmallVec<[(ComponentId, Place); 6]>,
 }
@@ -97,7 +100,7 @@ impl Table {
         if !self.index.insert(id, slot) {
             return Err(DecodeError::Inconsistent("spawn of an entity that is there"));
         }
-        let fresh = Slot { id, components: SmallVec::new() };
+        let fresh = Slot { id, lag: Lag::default(), components: SmallVec::new() };
         match self.free.pop() {
             Some(slot) => self.slots[slot as usize] = fresh,
             None => self.slots.push(fresh),
@@ -107,7 +110,7 @@ impl Table {
 
     /// Takes the entity of a slot away; nothing happens where there is none.
     pub fn despawn(&mut self, slot: u32) {
-        let nobody = Slot { id: NetId::NONE, components: SmallVec::new() };
+        let nobody = Slot { id: NetId::NONE, lag: Lag::default(), components: SmallVec::new() };
         let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.id != NetId::NONE) else { return };
         let gone = std::mem::replace(place, nobody);
         self.index.remove(gone.id);
@@ -186,7 +189,7 @@ impl Table {
     /// The part of the check sum of the entity in a slot, as it was at `tick`; `None` where that is forgotten.
     #[must_use]
     pub fn sum_at(&self, slot: u32, tick: Tick) -> Option<u64> {
-        let Slot { id, components } = &self.slots[slot as usize];
+        let Slot { id, components, .. } = &self.slots[slot as usize];
         let mut sum = hash::presence(*id);
         for (component, place) in components {
             sum = sum.wrapping_add(match place {
@@ -198,6 +201,14 @@ impl Table {
             });
         }
         Some(sum)
+    }
+
+    /// State of the entity in a slot came at `tick`, and comes so many ticks apart.
+    #[inline]
+    pub(crate) fn follow(&mut self, slot: u32, interval: u8, tick: Tick) {
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            slot.lag.follow(interval, tick);
+        }
     }
 
     #[inline]

@@ -47,27 +47,24 @@ impl Row {
     }
 
     /// Appends three real numbers in units of `step`.
+    #[inline]
     pub fn vec3(&mut self, v: [f32; 3], step: f32) {
         let inverse = 1.0 / step;
-        self.lanes.extend(v.map(|x| round(x * inverse)));
+        self.lanes.extend_from_slice(&v.map(|x| round(x * inverse)));
     }
 
     /// Appends a unit quaternion as smallest three.
+    #[inline]
     pub fn quat(&mut self, q: [f32; 4]) {
+        const OTHERS: [[usize; 3]; 4] = [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]];
         let mut largest = 0;
         for i in 1..4 {
-            if q[i].abs() > q[largest].abs() {
-                largest = i;
-            }
+            largest = if q[i].abs() > q[largest].abs() { i } else { largest };
         }
         // q and -q are the same rotation: make the left-out component positive.
-        let sign = if q[largest] < 0.0 { -1.0 } else { 1.0 };
-        self.lanes.push(largest as i32);
-        for (i, x) in q.into_iter().enumerate() {
-            if i != largest {
-                self.lanes.push(round(x * sign * (1.0 / QUAT_STEP)));
-            }
-        }
+        let unit = (1.0 / QUAT_STEP).copysign(q[largest]);
+        let [a, b, c] = OTHERS[largest].map(|i| round(q[i] * unit));
+        self.lanes.extend_from_slice(&[largest as i32, a, b, c]);
     }
 
     /// Appends a colour as `0xRRGGBB`.

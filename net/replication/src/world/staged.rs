@@ -10,7 +10,7 @@ use hd1_world::described::Described;
 
 use super::Tracked;
 use crate::{
-    page::{Moment, Odd},
+    page::{Moment, Odd, TRANSFORM_LANES},
     place::Place,
 };
 
@@ -63,7 +63,10 @@ impl Staged {
         };
         if lanes.len() == column.lane_count {
             column.told.push(Told { who, page, slot });
-            column.lanes.extend_from_slice(lanes);
+            match <&[i32; TRANSFORM_LANES]>::try_from(lanes) {
+                Ok(lanes) => column.lanes.extend_from_slice(lanes),
+                Err(_) => column.lanes.extend_from_slice(lanes),
+            }
             self.holds_any = true;
         }
         true

@@ -45,7 +45,8 @@ impl OwnAvatar {
     pub(super) fn on_complete(&mut self, now: u64, mirror: &Mirror, clock: &ServerClock, input_ack: u32) {
         let tick = mirror.acked();
         let Some(entity) = self.find(mirror) else { return };
-        let Some(sampled) = mirror.sample_transform(entity, tick.0 as f64) else { return };
+        let found = mirror.transform_reader().zip(mirror.entity(entity));
+        let Some(sampled) = found.and_then(|(reader, entity)| reader.at(entity, tick.0 as f64)) else { return };
         let state = AvatarState { tick, position: sampled.position, input_ack };
         self.prediction.on_state(now, state, clock.input_phase_us());
     }

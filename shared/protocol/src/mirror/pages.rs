@@ -2,6 +2,7 @@
 
 use hd1_core::Tick;
 
+use super::pace::Interval;
 use crate::{
     limits::PAGE_SLOTS,
     state::{BlobHead, Entry},
@@ -19,6 +20,7 @@ pub(super) struct Page {
     version: u64,
     /// The newest structure of it.
     changed: Tick,
+    interval: Interval,
     /// By slot: who stands there, by its slot in the table.
     slots: Box<[u32; PAGE_SLOTS]>,
 }
@@ -70,7 +72,7 @@ impl Pages {
             _ => {}
         }
         let slots = Box::new([NOBODY; PAGE_SLOTS]);
-        self.pages[at] = Some(Page { opened: tick, closed: None, version, changed: tick, slots });
+        self.pages[at] = Some(Page { opened: tick, closed: None, version, changed: tick, interval: Interval::default(), slots });
         Ok(())
     }
 
@@ -144,6 +146,16 @@ impl Pages {
     pub(super) fn slots(&self, number: u16) -> Option<&[u32; PAGE_SLOTS]> {
         let page = self.pages.get(usize::from(number))?.as_ref()?;
         page.is_open().then_some(&*page.slots)
+    }
+
+    /// A blob of an open page came; how many ticks apart they do lately.
+    pub(super) fn note_blob(&mut self, number: u16, head: &BlobHead) -> u8 {
+        let Some(Some(page)) = self.pages.get_mut(usize::from(number)) else { return 1 };
+        // What is told whole says nothing of when it moved.
+        if !head.whole {
+            page.interval.note(head.moved_for);
+        }
+        page.interval.ticks()
     }
 
     /// All who stand in a page, where its structure is not newer than `tick`.

@@ -40,7 +40,7 @@ impl Mirror {
         }
     }
 
-    /// Where an entity was at a moment between ticks; before its first value there, after its last where it stayed.
+    /// Where an entity is drawn at a moment between ticks: see [`TransformReader::sample`].
     #[must_use]
     pub fn sample_transform(&self, id: NetId, moment: f64) -> Option<SampledTransform> {
         self.transform_reader()?.sample(self.entity(id)?, moment)
@@ -48,9 +48,17 @@ impl Mirror {
 }
 
 impl TransformReader {
-    /// Where `entity` was at `moment` (in ticks); `None` where it has no transform.
+    /// Where to draw `entity` at `moment` (in ticks): where it was then, or a little before where it is told of only every
+    /// few ticks ([`Entity::lag_ticks`]); `None` where it has no transform.
     #[must_use]
     pub fn sample(&self, entity: Entity<'_>, moment: f64) -> Option<SampledTransform> {
+        self.at(entity, moment - entity.lag_ticks(moment))
+    }
+
+    /// Where `entity` was at `moment` (in ticks); before its first value there, after its last where it stayed; `None`
+    /// where it has no transform.
+    #[must_use]
+    pub fn at(&self, entity: Entity<'_>, moment: f64) -> Option<SampledTransform> {
         let HeldValue::State(history) = entity.held(self.id)?.value else { return None };
         let (a, b, alpha) = history.around(moment);
         let a = self.decode(a.lanes)?;

@@ -93,6 +93,12 @@ impl<'a> Entity<'a> {
         self.slot
     }
 
+    /// By how many ticks later than `moment` says it is to be drawn there: what comes seldom would jump else.
+    #[must_use]
+    pub fn lag_ticks(self, moment: f64) -> f64 {
+        self.table.slots[self.slot as usize].lag.at(moment)
+    }
+
     /// By ascending id.
     pub fn components(self) -> impl Iterator<Item = Held<'a>> {
         let slot = &self.table.slots[self.slot as usize];
