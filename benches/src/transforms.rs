@@ -32,10 +32,17 @@ impl Transforms {
     #[must_use]
     pub fn row(&self, body: &Body) -> Row {
         let mut row = Row::default();
+        self.put(body, &mut row);
+        row
+    }
+
+    /// As [`Transforms::row`], into a row that is filled again and again.
+    #[inline]
+    pub fn put(&self, body: &Body, row: &mut Row) {
+        row.clear();
         row.vec3(body.position, self.position_step_m);
         row.quat(body.rotation);
         row.vec3([1.0; 3], 0.001);
-        row
     }
 }
 

@@ -4,7 +4,7 @@ use hd1_core::Tick;
 use hd1_protocol::Mirror;
 use hd1_replication::{Interest, Replicator};
 use hd1_scenario::{Body, Run, Scene, views::View};
-use hd1_schema::{ComponentSchema, Value};
+use hd1_schema::{ComponentSchema, Row, Value};
 
 use crate::transforms::{Transforms, net_id};
 
@@ -20,6 +20,7 @@ pub struct World {
     /// What both ends know.
     pub schemas: Vec<ComponentSchema>,
     transforms: Transforms,
+    row: Row,
     position_step_m: f32,
     now: Tick,
 }
@@ -39,7 +40,7 @@ impl World {
                 tracked.set(net_id(i), transforms.id, &transforms.row(body));
             }
         })?;
-        Ok(World { replicator, schemas, transforms, position_step_m: run.scene().position_step_m, now })
+        Ok(World { replicator, schemas, transforms, row: Row::default(), position_step_m: run.scene().position_step_m, now })
     }
 
     /// The newest tick.
@@ -52,11 +53,12 @@ impl World {
     /// # Errors
     /// Of the replicator.
     pub fn tick(&mut self, run: &Run) -> anyhow::Result<()> {
-        let transforms = self.transforms;
+        let World { transforms, row, .. } = self;
         self.now = Tick(self.now.0 + 1);
         self.replicator.tick(self.now, |tracked| {
             for (i, body) in run.changed() {
-                tracked.set(net_id(i), transforms.id, &transforms.row(body));
+                transforms.put(body, row);
+                tracked.set(net_id(i), transforms.id, row);
             }
         })?;
         Ok(())

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use hd1_core::Tick;
+use hd1_schema::ComponentId;
 use hd1_protocol::{
     shapes::Shapes,
     state::{BlobHead, BlobWriter, Pieces, TickCodes},
@@ -30,6 +31,8 @@ pub struct BlobStore {
     has_codes: bool,
     writer: BlobWriter,
     found: Found,
+    /// Whose codes are to be found.
+    components: Vec<ComponentId>,
     /// This tick's.
     blobs: Vec<Blob>,
     /// By page: its first blob.
@@ -169,12 +172,12 @@ impl BlobStore {
         }
         let sample =
             || moved.iter().step_by(moved.len().div_ceil(SAMPLE_PAGES)).map(|page| tracked.places().page(*page));
-        let mut components: Vec<_> =
-            sample().flat_map(|page| page.columns().iter().map(|column| column.component())).collect();
-        components.sort_unstable();
-        components.dedup();
+        self.components.clear();
+        self.components.extend(sample().flat_map(|page| page.columns().iter().map(|column| column.component())));
+        self.components.sort_unstable();
+        self.components.dedup();
         let onward = span.onward();
-        for component in components {
+        for component in self.components.iter().copied() {
             let Ok(shape) = tracked.shapes().shape(component) else { continue };
             self.writer.sample(component, shape);
             for page in sample() {

@@ -3,18 +3,16 @@
 //! The server compares quantised rows, not floats: a component that was touched but did not move by a step costs no
 //! bytes. Text and points follow the lanes as one byte string.
 
-use smallvec::SmallVec;
-
 use crate::{ComponentSchema, FieldKind, Record, Value, schema::FieldSchema};
 
 /// Size of one unit of a quaternion's three smaller components, which lie within ±1/√2.
 pub const QUAT_STEP: f32 = 1.0 / 2048.0;
 
-/// A component as it travels: fixed lanes, then the bytes of its text and points.
+/// A component as it travels: fixed lanes, then the bytes of its text and points. One row is filled again and again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Row {
     /// One `i32` per fixed lane, in schema order.
-    pub lanes: SmallVec<[i32; 12]>,
+    pub lanes: Vec<i32>,
     /// Variable fields in schema order, each a LEB128 length and its bytes; empty for most components.
     pub bytes: Vec<u8>,
 }

@@ -20,6 +20,9 @@ pub(crate) const CODES_BYTES_MAX: usize = 1 + COMPONENTS_MAX * BYTES_MAX;
 #[derive(Clone, Debug, Default)]
 pub struct TickCodes {
     list: Vec<ComponentCodes>,
+    /// Memory of the last tick's.
+    spare: Vec<Vec<u8>>,
+    bits: BitWriter,
 }
 
 #[derive(Clone, Debug)]
@@ -32,16 +35,17 @@ struct ComponentCodes {
 impl TickCodes {
     /// None.
     pub fn clear(&mut self) {
-        self.list.clear();
+        self.spare.extend(self.list.drain(..).map(|own| own.bytes));
     }
 
     /// Makes codes for a component from some of its rows; nothing happens where there are too many already.
     pub(super) fn learn(&mut self, component: ComponentId, shape: &Shape, rows: &Section) {
         let codes = rows.codes(shape);
-        let mut bits = BitWriter::default();
-        codes.write(&mut bits, shape);
-        let mut bytes = component.0.to_le_bytes().to_vec();
-        bits.take_into(&mut bytes);
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(&component.0.to_le_bytes());
+        codes.write(&mut self.bits, shape);
+        self.bits.take_into(&mut bytes);
         if self.list.len() < COMPONENTS_MAX && bytes.len() <= BYTES_MAX {
             self.list.push(ComponentCodes { component, codes, bytes });
         }
