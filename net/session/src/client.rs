@@ -63,6 +63,9 @@ pub struct ClientConnection {
     quiet: u32,
     acked_sent: Receipt,
     ack_due_us: Option<u64>,
+    is_ordered: bool,
+    /// How long an acknowledgement waits for an input to ride on.
+    ack_delay_us: u64,
     bytes_in: u64,
     bytes_out: u64,
 }
@@ -72,6 +75,9 @@ impl ClientConnection {
     #[must_use]
     pub fn new(now: u64, mut config: ClientConfig) -> Self {
         config.hello.catalogue = config.known.as_ref().map(catalogue_hash);
+        if !config.hello.capabilities.iter().any(|name| name == crate::ORDERED) {
+            config.hello.capabilities.push(crate::ORDERED.to_owned());
+        }
         let hello = ClientMessage::Hello(config.hello.clone());
         ClientConnection {
             phase: Phase::Joining,
@@ -95,6 +101,8 @@ impl ClientConnection {
             quiet: 0,
             acked_sent: Receipt::default(),
             ack_due_us: None,
+            is_ordered: false,
+            ack_delay_us: limits::ACK_DELAY_US,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -114,7 +122,7 @@ impl ClientConnection {
         // Not only state completes a tick: structure may bring what waiting fragments stood on.
         let receipt = self.mirror.receipt();
         if receipt != before {
-            self.ack_due_us.get_or_insert(now + limits::ACK_DELAY_US);
+            self.ack_due_us.get_or_insert(now + self.ack_delay_us);
         }
         if receipt.whole.newest() > before.whole.newest() {
             self.event(ServerEvent::Complete(receipt.whole.newest()));
@@ -340,6 +348,7 @@ impl ClientConnection {
         let mirror = Mirror::new(schemas).keeping_ticks(self.config.keep_ticks);
         self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
         self.clock = ServerClock::new(welcome.tick_rate);
+        self.is_ordered = welcome.capabilities.iter().any(|name| name == crate::ORDERED);
         self.avatar = OwnAvatar::of(&welcome);
         self.phase = Phase::Live;
         self.ping_due_us = now;
@@ -389,6 +398,9 @@ impl ClientConnection {
             return None;
         }
         self.ack_due_us = None;
+        // The first is waited for. From then on a server over an ordered link knows by itself what has come.
+        let is_presumed = self.is_ordered && acked.newest() > hd1_core::Tick(0);
+        self.ack_delay_us = if is_presumed { limits::ORDERED_ACK_DELAY_US } else { limits::ACK_DELAY_US };
         self.acked_sent = acked;
         let sample = self.input.take();
         if let (Some(avatar), Some(sample)) = (&mut self.avatar, &sample) {

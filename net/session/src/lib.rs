@@ -26,7 +26,10 @@ pub use resume::ResumeBook;
 pub use server::{ClientEvent, Credential, Rates, ServerConnection};
 
 /// Optional features that this version understands; a welcome names those that the client offered too.
-pub const CAPABILITIES: &[&str] = &[];
+pub const CAPABILITIES: &[&str] = &[ORDERED];
+
+/// Over a link that loses nothing and keeps the order, what has left counts as received: see [`ServerConnection::ordered`].
+pub const ORDERED: &str = "ordered";
 
 /// What a connection hands to its link.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,6 +30,9 @@ pub const PING_INTERVAL_US: u64 = 1_000_000;
 /// Microseconds an acknowledgement waits for an input to ride on.
 pub const ACK_DELAY_US: u64 = 8_000;
 
+/// The same where the server takes what has left as received: it is told all the same, for those who look on.
+pub const ORDERED_ACK_DELAY_US: u64 = 250_000;
+
 /// Bytes waiting on the reliable ways to one client; more close it with 4023.
 pub const OUT_RELIABLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Frames waiting on a client's reliable way to the server.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use hd1_core::Tick;
 use hd1_protocol::{Packet, Room};
 
 use crate::limits;
@@ -15,8 +16,12 @@ pub(crate) struct Outgoing {
     reliable_bytes: usize,
     /// The tick that is leaving; its fragments are kept together, else a slow link would never finish one.
     state: VecDeque<Bytes>,
+    leaving: Tick,
     /// The newest tick behind it; replaced whole.
     next_state: Vec<Bytes>,
+    next: Tick,
+    /// The newest tick whose state has left whole.
+    left: Tick,
     dropped_states: u64,
     /// When something last left, or began to wait.
     moved_us: u64,
@@ -35,11 +40,13 @@ impl Outgoing {
         self.bulk.push_back((frame, fin));
     }
 
-    pub(crate) fn state(&mut self, now: u64, frames: impl IntoIterator<Item = Bytes>) {
+    pub(crate) fn state(&mut self, now: u64, tick: Tick, frames: impl IntoIterator<Item = Bytes>) {
         self.begin_waiting(now);
         if self.state.is_empty() {
+            self.leaving = tick;
             self.state.extend(frames);
         } else {
+            self.next = tick;
             self.dropped_states += u64::from(!self.next_state.is_empty());
             self.next_state.clear();
             self.next_state.extend(frames);
@@ -49,6 +56,11 @@ impl Outgoing {
     /// Does a tick wait behind the one that is leaving? The next would replace it.
     pub(crate) fn state_waits(&self) -> bool {
         !self.next_state.is_empty()
+    }
+
+    /// The newest tick whose state has left whole; 0 for none.
+    pub(crate) fn left(&self) -> Tick {
+        self.left
     }
 
     /// The next frame that `room` lets leave: control before bulk before state.
@@ -75,9 +87,14 @@ impl Outgoing {
             return None;
         }
         if self.state.is_empty() {
+            self.leaving = self.next;
             self.state.extend(self.next_state.drain(..));
         }
-        self.state.pop_front().map(Packet::datagram)
+        let frame = self.state.pop_front()?;
+        if self.state.is_empty() {
+            self.left = self.leaving;
+        }
+        Some(Packet::datagram(frame))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -121,7 +138,7 @@ mod tests {
     fn only_the_newest_tick_waits_and_a_begun_one_is_finished() {
         let mut out = Outgoing::default();
         for tick in 1..=4u8 {
-            out.state(0, [Bytes::from(vec![tick, 0]), Bytes::from(vec![tick, 1])]);
+            out.state(0, Tick(tick.into()), [Bytes::from(vec![tick, 0]), Bytes::from(vec![tick, 1])]);
         }
         assert!(out.state_waits());
         let frames: Vec<_> = std::iter::from_fn(|| out.pop(0, Room::ALL)).map(|p| (p.frame[0], p.frame[1])).collect();
@@ -133,7 +150,7 @@ mod tests {
     #[test]
     fn reliable_frames_keep_their_order_and_go_first() {
         let mut out = Outgoing::default();
-        out.state(0, [Bytes::from_static(b"s")]);
+        out.state(0, Tick(1), [Bytes::from_static(b"s")]);
         out.bulk(0, Bytes::from_static(b"b"), true);
         out.control(0, Bytes::from_static(b"1"));
         out.control(0, Bytes::from_static(b"2"));

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
+    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
     Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
@@ -53,6 +53,10 @@ pub struct ServerConnection {
     closing: Option<Closing>,
     newest: Tick,
     acked: Receipt,
+    /// Does the link keep the order and lose nothing?
+    is_ordered: bool,
+    /// Does what has left count as received?
+    presumes: bool,
     input_seq: u32,
     stats: ServerConnectionStats,
 }
@@ -73,9 +77,20 @@ impl ServerConnection {
             closing: None,
             newest: Tick(0),
             acked: Receipt::default(),
+            is_ordered: false,
+            presumes: false,
             input_seq: 0,
             stats: ServerConnectionStats::default(),
         }
+    }
+
+    /// The same over a link that loses nothing and keeps the order. Once a client that has [`crate::ORDERED`] has
+    /// acknowledged its first tick, each tick counts as received when it has left: the client need not say so, and the next
+    /// tick stands on it without waiting for a round trip.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.is_ordered = true;
+        self
     }
 
     /// A packet came from the link.
@@ -141,6 +156,7 @@ impl ServerConnection {
             return None;
         }
         if let Some(packet) = self.next_packet(now, room) {
+            self.presume();
             self.stats.bytes_out += packet.frame.len() as u64;
             return Some(Transmit::Packet(packet));
         }
@@ -163,12 +179,15 @@ impl ServerConnection {
     /// client's hash shows that it has it.
     pub fn accept(&mut self, now: u64, mut welcome: Welcome, catalogue: &[ComponentSchema]) {
         let Phase::Admission { known, offered } = &mut self.phase else { return };
-        let understood = |name: &String| crate::CAPABILITIES.contains(&name.as_str());
+        let understood = |name: &String| {
+            crate::CAPABILITIES.contains(&name.as_str()) && (self.is_ordered || name != crate::ORDERED)
+        };
         welcome.version = PROTOCOL_VERSION;
         welcome.capabilities = std::mem::take(offered).into_iter().filter(understood).collect();
         welcome.server_us = now;
         welcome.catalogue = (known.as_ref() != Some(&welcome.catalogue_hash)).then(|| catalogue.to_vec());
         self.newest = welcome.tick;
+        self.presumes = welcome.capabilities.iter().any(|name| name == crate::ORDERED);
         self.phase = Phase::Live;
         if self.encoding == Encoding::Json {
             self.json = Some(JsonView::new(catalogue.iter().cloned()));
@@ -233,7 +252,7 @@ impl ServerConnection {
         }
         self.newest = self.newest.max(tick);
         match &mut self.json {
-            None => self.out.state(now, frames),
+            None => self.out.state(now, tick, frames),
             Some(view) => {
                 let result = frames.into_iter().try_for_each(|frame| view.state(&frame));
                 self.texts(now, result.map(|()| Vec::new()));
@@ -370,6 +389,15 @@ impl ServerConnection {
         self.acked.merge(receipt);
         if self.acked != before {
             self.events.push_back(ClientEvent::Acked(self.acked));
+        }
+    }
+
+    /// What has left has arrived, as good as: nothing overtakes it, and nothing is lost but with the link.
+    fn presume(&mut self) {
+        let left = self.out.left();
+        // Before its first own word a client may still be taking in the snapshot, and drop what comes meanwhile.
+        if self.presumes && self.acked.newest() > Tick(0) && left > self.acked.newest() {
+            self.note_ack(&Acks::of(left).into());
         }
     }
 

@@ -3,8 +3,8 @@
 mod pair;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{CloseCode, InputSample, Operation, ServerMessage};
-use hd1_session::{ClientConnection, ClientEvent, Credential, ServerEvent};
+use hd1_protocol::{CloseCode, Encoding, InputSample, Operation, ServerMessage};
+use hd1_session::{ClientConnection, ClientEvent, Credential, Rates, ServerConnection, ServerEvent};
 use hd1_transport::Conditions;
 use pair::{Pair, schemas};
 use proptest::prelude::*;
@@ -28,6 +28,29 @@ fn a_client_enters_sees_and_steers() {
     let stats = pair.client.mirror().stats();
     assert!(stats.checks > 40 && stats.desyncs == 0, "{stats:?}");
     assert!(!pair.server.is_closed());
+}
+
+#[test]
+fn over_an_ordered_link_what_has_left_counts_as_received() {
+    let acked = |pair: &Pair| {
+        let acked = |event: &ClientEvent| match event {
+            ClientEvent::Acked(receipt) => Some(receipt.whole.newest()),
+            _ => None,
+        };
+        pair.server_events.iter().rev().find_map(acked).expect("an acknowledgement")
+    };
+    let mut pair = Pair::new(good());
+    pair.run_until(3_000_000);
+    let mut ordered = Pair::new(good());
+    ordered.server = ServerConnection::new(0, Encoding::Binary, Rates::default()).ordered();
+    ordered.run_until(3_000_000);
+    // The events of the last moment are not fetched yet.
+    assert!(acked(&pair).0 + 1 < pair.world.tick.0, "a round trip ago");
+    assert_eq!(acked(&ordered).0 + 1, ordered.world.tick.0);
+    let (said, said_ordered) = (pair.server.stats().bytes_in, ordered.server.stats().bytes_in);
+    assert!(said_ordered * 3 < said, "{said_ordered} bytes of {said}");
+    let stats = ordered.client.mirror().stats();
+    assert!(stats.checks > 40 && stats.desyncs == 0 && stats.stale == 0, "{stats:?}");
 }
 
 #[test]

@@ -130,6 +130,12 @@ impl Link {
         }
     }
 
+    /// Does it lose nothing and keep the order, of all that is sent?
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        matches!(self.inner, Inner::WebSocket(_))
+    }
+
     /// How its messages are written: JSON on a WebSocket with subprotocol `hd1.json`, else binary.
     #[must_use]
     pub fn encoding(&self) -> Encoding {

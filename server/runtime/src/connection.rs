@@ -52,8 +52,9 @@ struct Client {
 pub(crate) async fn serve(door: Door, mut link: Link) {
     let now = door.context.now_ns() / (MS / 1_000);
     let draining = door.draining.clone();
+    let connection = ServerConnection::new(now, link.encoding(), Rates::default());
     let mut client = Client {
-        connection: ServerConnection::new(now, link.encoding(), Rates::default()),
+        connection: if link.is_ordered() { connection.ordered() } else { connection },
         line: Arc::default(),
         admitting: None,
         hold: None,
@@ -78,6 +79,8 @@ pub(crate) async fn serve(door: Door, mut link: Link) {
             }
         }
         client.count_bytes();
+        // Over an ordered link, what has left counts as received.
+        client.act();
         client.line.note_state_waits(client.connection.state_waits());
         tokio::select! {
             event = link.next() => match event {

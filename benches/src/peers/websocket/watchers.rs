@@ -7,7 +7,7 @@ use hd1_protocol::{Encoding, FrameKind, InputFrame, Mirror, Packet, StateOutcome
 use hd1_scenario::{Run, SEED, Scene};
 use hd1_transport::{LinkEvent, connect};
 
-use super::{super::world::World, SCENE};
+use super::{super::world::World, ACK_TICKS, SCENE};
 
 /// The first word of its command line.
 pub const NAME: &str = "watch-ws";
@@ -35,6 +35,7 @@ pub fn run(words: &[String]) -> anyhow::Result<()> {
 
 /// One client, until it has the last tick.
 async fn watch(url: &str, mut mirror: Mirror, last: Tick) -> anyhow::Result<Mirror> {
+    let mut has_said = false;
     let mut link = connect::web_socket(url, Encoding::Binary).await?;
     while mirror.acked() < last {
         let LinkEvent::Packet(packet) = link.next().await? else { continue };
@@ -44,7 +45,9 @@ async fn watch(url: &str, mut mirror: Mirror, last: Tick) -> anyhow::Result<Mirr
             Some(FrameKind::Structure | FrameKind::SnapshotChunk) => mirror.apply_reliable(frame)?,
             _ => false,
         };
-        if complete {
+        let tick = mirror.acked();
+        if complete && (tick == last || tick.0.is_multiple_of(ACK_TICKS) || !has_said) {
+            has_said = true;
             link.send(Packet::datagram(InputFrame { acked: mirror.receipt(), sample: None }.encode()));
         }
     }

@@ -92,7 +92,7 @@ impl World {
         let spawned = |(i, place): (usize, &[i32; 3])| Spawned {
             slot: (i % PAGE_SLOTS) as u8,
             entity: NetId(i as u32 + 1),
-            components: vec![(PLACE, Row { lanes: place.iter().copied().collect(), bytes: Vec::new() })],
+            components: vec![(PLACE, Row { lanes: place.to_vec(), bytes: Vec::new() })],
         };
         let spawns: Vec<_> = self.places.iter().enumerate().map(spawned).collect();
         let mut shown = Shown::default();
