@@ -4,6 +4,7 @@
 //! so nobody wins by sending less. `hd1-scenario` is seeded data that any engine can be fed with, [`transforms`] the same
 //! as HD1's entities; [`report`] prints the table and writes the JSON.
 
+pub mod bases;
 pub mod clients;
 pub mod counts;
 pub mod mirror;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{clients, counts, mirror, peers, replication, report, scenes};
+use hd1_benches::{bases, clients, counts, mirror, peers, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -32,6 +32,8 @@ struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
+    /// Is a delta better coded against what each client has, or against bases that many share?
+    Bases,
     /// How many clients does one core of a server hold over real QUIC?
     Clients,
     /// How many instructions and allocations does a steady tick take?
@@ -49,6 +51,7 @@ enum Name {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let rows = match args.name {
+        Name::Bases => bases::run(args.quick)?,
         Name::Clients => clients::run(args.quick, args.program.as_deref())?,
         Name::Counts => counts::run(args.note)?,
         Name::Mirror => mirror::run(args.quick)?,

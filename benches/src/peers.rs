@@ -14,7 +14,7 @@ pub mod readme;
 mod steady;
 pub mod table;
 pub mod websocket;
-mod world;
+pub mod world;
 
 use std::{fs, path::Path};
 

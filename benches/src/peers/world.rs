@@ -40,7 +40,14 @@ impl World {
                 tracked.set(net_id(i), transforms.id, &transforms.row(body));
             }
         })?;
-        Ok(World { replicator, schemas, transforms, row: Row::default(), position_step_m: run.scene().position_step_m, now })
+        Ok(World {
+            replicator,
+            schemas,
+            transforms,
+            row: Row::default(),
+            position_step_m: run.scene().position_step_m,
+            now,
+        })
     }
 
     /// The newest tick.

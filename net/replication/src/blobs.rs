@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use hd1_core::Tick;
-use hd1_schema::ComponentId;
 use hd1_protocol::{
     shapes::Shapes,
     state::{BlobHead, BlobWriter, Pieces, TickCodes},
 };
+use hd1_schema::ComponentId;
 
 use crate::{
     logged::{Found, Span},
@@ -96,6 +96,12 @@ impl BlobStore {
     #[must_use]
     pub fn codes(&self) -> &TickCodes {
         &self.codes
+    }
+
+    /// How many there are in this tick.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.blobs.len()
     }
 
     /// A blob of this tick.

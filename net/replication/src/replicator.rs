@@ -71,6 +71,12 @@ impl Replicator {
         self.clients.len()
     }
 
+    /// Blobs encoded for the newest tick so far: each is of one page on one base.
+    #[must_use]
+    pub fn blob_count(&self) -> usize {
+        self.shared.blobs.count()
+    }
+
     /// A client.
     #[must_use]
     pub fn client(&self, key: ClientKey) -> Option<&Client> {

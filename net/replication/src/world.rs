@@ -217,8 +217,7 @@ impl Tracked {
     /// Where an avatar looks from, and what it may see besides what everybody may. `cursor` is the asker's own.
     pub(crate) fn viewpoint(&self, cursor: &mut Cursor, avatar: NetId) -> Viewpoint {
         let Some(who) = self.index.seek(cursor, avatar) else { return Viewpoint::default() };
-        let channels =
-            self.lanes_of(who, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
+        let channels = self.lanes_of(who, Channels::ID).and_then(|lanes| lanes.first()).map_or(0, |bits| *bits as u32);
         if self.grid.is_none() {
             return Viewpoint { channels, at: None };
         }

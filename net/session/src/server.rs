@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use hd1_core::Tick;
 use hd1_protocol::{
-    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation, PROTOCOL_VERSION,
-    Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
+    Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation,
+    PROTOCOL_VERSION, Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
     packet::Channel,
@@ -179,9 +179,8 @@ impl ServerConnection {
     /// client's hash shows that it has it.
     pub fn accept(&mut self, now: u64, mut welcome: Welcome, catalogue: &[ComponentSchema]) {
         let Phase::Admission { known, offered } = &mut self.phase else { return };
-        let understood = |name: &String| {
-            crate::CAPABILITIES.contains(&name.as_str()) && (self.is_ordered || name != crate::ORDERED)
-        };
+        let understood =
+            |name: &String| crate::CAPABILITIES.contains(&name.as_str()) && (self.is_ordered || name != crate::ORDERED);
         welcome.version = PROTOCOL_VERSION;
         welcome.capabilities = std::mem::take(offered).into_iter().filter(understood).collect();
         welcome.server_us = now;

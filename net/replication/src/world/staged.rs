@@ -74,12 +74,8 @@ impl Staged {
 
     fn learn(&mut self, shapes: &Shapes, component: ComponentId) -> bool {
         let state = shapes.shape(component).ok().filter(|shape| shape.delivery == Delivery::State);
-        let column = state.map(|shape| Column {
-            component,
-            lane_count: shape.lanes,
-            told: Vec::new(),
-            lanes: Vec::new(),
-        });
+        let column =
+            state.map(|shape| Column { component, lane_count: shape.lanes, told: Vec::new(), lanes: Vec::new() });
         let is_state = column.is_some();
         self.columns.extend(column);
         is_state

@@ -72,7 +72,8 @@ impl Pages {
             _ => {}
         }
         let slots = Box::new([NOBODY; PAGE_SLOTS]);
-        self.pages[at] = Some(Page { opened: tick, closed: None, version, changed: tick, interval: Interval::default(), slots });
+        self.pages[at] =
+            Some(Page { opened: tick, closed: None, version, changed: tick, interval: Interval::default(), slots });
         Ok(())
     }
 
