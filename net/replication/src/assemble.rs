@@ -101,10 +101,9 @@ impl Assembly {
         client: &mut Client,
         tracked: &Tracked,
         blobs: &mut BlobStore,
-        input_ack: u32,
         out: &mut Vec<Bytes>,
     ) {
-        let tick = tracked.tick();
+        let (tick, input_ack) = (tracked.tick(), client.input_applied);
         let (lost, room) = (client.lost(tick), client.room());
         let repeats = self.walk.is_that_of(client, tick, lost) && self.walk.bytes <= room;
         if repeats {
@@ -116,7 +115,7 @@ impl Assembly {
         if due.is_empty() && client.input_ack >= input_ack {
             return;
         }
-        client.input_ack = client.input_ack.max(input_ack);
+        client.input_ack = input_ack;
         let quiet = u32::try_from(tick.since(client.told).saturating_sub(1)).unwrap_or(u32::MAX);
         let base = usual_base(due, blobs, tick);
         let mut header = StateHeader { input_ack, tick, quiet, base, index: 0, count: 0 };

@@ -46,6 +46,8 @@ pub struct Client {
     delay: u64,
     /// The newest input that it was told of.
     pub(crate) input_ack: u32,
+    /// The newest input that the world has applied.
+    pub(crate) input_applied: u32,
     /// The newest tick in which there was something to send.
     pub(crate) told: Tick,
     /// Nothing is under way or waits to be sent.
@@ -103,6 +105,7 @@ impl Client {
             layouts: Layouts::default(),
             delay: 2 * DELAY_UNITS,
             input_ack: 0,
+            input_applied: 0,
             told: joined,
             is_settled: false,
             is_held: false,
@@ -305,6 +308,11 @@ impl Client {
         }
         self.free.append(&mut self.closing);
         self.free.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// From where it last looked around: in this order, neighbours stand in one strip of the world.
+    pub(crate) fn looks_from(&self) -> Option<(i32, i32)> {
+        self.from
     }
 
     /// The page that its avatar stands in.

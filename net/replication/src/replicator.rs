@@ -14,9 +14,9 @@ use hd1_protocol::{
 use hd1_schema::ComponentSchema;
 
 use crate::{
-    assemble::{Assembly, Outgoing},
-    blobs::BlobStore,
+    assemble::Outgoing,
     client::{Budget, Client},
+    lanes::Lanes,
     limits::HISTORY_TICKS,
     place::Interest,
     view::Viewer,
@@ -35,14 +35,14 @@ pub struct ClientKey(pub u64);
 pub struct Replicator {
     clients: BTreeMap<ClientKey, Client>,
     shared: Shared,
+    /// One, or one for each thread that assembles.
+    lanes: Lanes,
 }
 
 /// What serves all clients.
 #[derive(Debug, Default)]
-struct Shared {
+pub(crate) struct Shared {
     tracked: Tracked,
-    blobs: BlobStore,
-    assembly: Assembly,
     /// What was opened together in this tick, the last few: who comes along with others opens the same.
     opened: VecDeque<(Vec<u32>, Arc<[ChunkBody]>)>,
 }
@@ -51,7 +51,7 @@ impl Replicator {
     /// An empty one that knows these components and shows so much.
     pub fn new(schemas: impl IntoIterator<Item = ComponentSchema>, interest: Interest) -> Self {
         let tracked = Tracked::new(schemas, interest);
-        Replicator { clients: BTreeMap::new(), shared: Shared { tracked, ..Shared::default() } }
+        Replicator { shared: Shared { tracked, ..Shared::default() }, ..Replicator::default() }
     }
 
     /// Learns a component registered at run time; clients must be told before the next tick's structure.
@@ -74,7 +74,7 @@ impl Replicator {
     /// Blobs encoded for the newest tick so far: each is of one page on one base.
     #[must_use]
     pub fn blob_count(&self) -> usize {
-        self.shared.blobs.count()
+        self.lanes.blob_count()
     }
 
     /// A client.
@@ -91,7 +91,7 @@ impl Replicator {
         let reach = self.clients.values().map(Client::reach).max().unwrap_or(0).min(HISTORY_TICKS);
         self.shared.tracked.begin(tick, Tick(tick.0.saturating_sub(reach)));
         feed(&mut self.shared.tracked);
-        self.shared.blobs.begin();
+        self.lanes.begin();
         self.shared.opened.clear();
         self.shared.tracked.end()
     }
@@ -149,33 +149,58 @@ impl Replicator {
         }
     }
 
+    /// The newest of a client's inputs that the world has applied: it is told with the next state.
+    pub fn note_input(&mut self, key: ClientKey, applied: u32) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.input_applied = client.input_applied.max(applied);
+        }
+    }
+
     /// Appends to `out` what a client is to be sent for the newest tick; once a tick. `input_ack` is the newest of its
     /// inputs that the world has applied.
     ///
     /// # Errors
     /// `UnknownComponent`, as in [`Replicator::tick`].
     pub fn assemble(&mut self, key: ClientKey, input_ack: u32, out: &mut Outgoing) -> Result<(), DecodeError> {
+        self.note_input(key, input_ack);
         let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
-        self.shared.assemble(client, input_ack, out)
+        if self.shared.look(client, &mut out.reliable)? {
+            self.lanes.first().assemble(client, &self.shared.tracked, out);
+        }
+        Ok(())
+    }
+
+    /// Hands `each` client what it is to be sent for the newest tick, if anything; once a tick, instead of
+    /// [`Replicator::assemble`]. Many clients are shared out among `threads`, those who are near each other to the same:
+    /// what two threads need of a page, both encode.
+    ///
+    /// # Errors
+    /// `UnknownComponent`, as in [`Replicator::tick`].
+    pub fn assemble_each(
+        &mut self,
+        threads: usize,
+        each: impl Fn(ClientKey, &mut Outgoing) + Sync,
+    ) -> Result<(), DecodeError> {
+        let Replicator { clients, shared, lanes } = self;
+        lanes.assemble_each(clients, shared, threads, &each)
     }
 }
 
 impl Shared {
-    fn assemble(&mut self, client: &mut Client, input_ack: u32, out: &mut Outgoing) -> Result<(), DecodeError> {
-        if client.is_settled && self.tracked.is_still() && client.input_ack >= input_ack {
-            return Ok(());
+    /// A client looks around, and what comes into its view goes to `frames`; is there more to tell it?
+    pub(crate) fn look(&mut self, client: &mut Client, frames: &mut Vec<Bytes>) -> Result<bool, DecodeError> {
+        if client.is_settled && self.tracked.is_still() && client.input_ack >= client.input_applied {
+            return Ok(false);
         }
         client.look(&mut self.tracked);
         if client.has_own_structure() {
-            self.open(client, true, &mut out.reliable)?;
+            self.open(client, true, frames)?;
         }
-        out.reliable.extend(self.assembly.structure(client, &self.tracked));
-        if client.is_held {
-            client.is_settled = false;
-            return Ok(());
-        }
-        self.assembly.state(client, &self.tracked, &mut self.blobs, input_ack, &mut out.state);
-        Ok(())
+        Ok(true)
+    }
+
+    pub(crate) fn tracked(&self) -> &Tracked {
+        &self.tracked
     }
 
     /// Opens what waits to be opened, as much as one tick allows.
