@@ -43,6 +43,7 @@ fn welcome() -> Welcome {
         catalogue: None,
         participants: Vec::new(),
         movement: None,
+        camera: None,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hd1_core::{PlayerId, SessionId, Tick};
+use hd1_core::{PlayerId, Role, SessionId, Tick};
 use hd1_protocol::message::{OpError, Welcome};
 use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
 use hd1_replication::{ClientKey, Outgoing};
@@ -142,10 +142,17 @@ impl Live {
             catalogue: None,
             participants: self.roster.participants(),
             movement: Some(self.sim.move_rules()),
+            camera: (entrant.role == Role::Viewer).then(|| self.camera_of(entered.player)),
         };
         let (player, participant) = (entered.player, entrant.participant);
         let hold = Hold { slot: Arc::clone(slot), key, player, participant, for_good: false };
         Ok(Admitted { hold, welcome, catalogue, snapshot_tick: tick, snapshot: shown })
+    }
+
+    /// Where a viewer looks from.
+    fn camera_of(&self, player: PlayerId) -> [f32; 3] {
+        let known = self.sim.players().here.get(&player).and_then(|here| here.camera);
+        known.unwrap_or_else(|| self.sim.scene_info().first_look())
     }
 
     /// The schemas and their hash, worked out anew only when one was registered.

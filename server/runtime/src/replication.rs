@@ -71,7 +71,9 @@ impl Replication {
 
 /// Whose eyes a player's client has.
 fn viewer(sim: &Sim, player: PlayerId) -> Viewer {
-    Viewer { player, avatar: sim.players().here.get(&player).and_then(|here| here.avatar) }
+    let here = sim.players().here.get(&player);
+    let camera = here.and_then(|here| here.camera);
+    Viewer { player, avatar: here.and_then(|here| here.avatar), at: camera.map(|[x, _, z]| [x, z]) }
 }
 
 /// What clients are told of a world's components: those that are sent, by ascending id.

@@ -40,7 +40,7 @@ const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, L
 
 /// Does it, or says why not.
 pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<OpDone, OpError> {
-    if let Actor::Player(_, Role::Viewer) = actor {
+    if matches!(actor, Actor::Player(_, Role::Viewer)) && !matches!(op, Operation::View { .. }) {
         return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
     }
     match op {
@@ -124,18 +124,25 @@ fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> 
     Ok(OpDone::default())
 }
 
+/// Where a player's camera is: seen by others where it has an avatar to sit on, else known only to replication.
 fn view(world: &mut World, actor: Actor, position: [f32; 3], rotation: [f32; 4]) -> Result<OpDone, OpError> {
-    let avatar = match actor {
-        Actor::Player(player, _) => world.resource::<Players>().here.get(&player).and_then(|p| p.avatar),
-        Actor::Admin => None,
-    };
-    let Some((id, entity)) = avatar.and_then(|id| Some((id, entity_of(world, id)?))) else {
-        return Err(refuse(OpErrorCode::Denied, "only a player with an avatar has a camera"));
+    let Actor::Player(player, role) = actor else {
+        return Err(refuse(OpErrorCode::Denied, "only players have a camera"));
     };
     let schema = CameraView::schema();
     let values = serde_json::json!({ "position": position, "rotation": rotation });
     let record = schema.parse_json(&values, "view").map_err(invalid)?;
     let next = CameraView::from_record(&record);
+    if role == Role::Viewer {
+        if let Some(viewer) = world.resource_mut::<Players>().here.get_mut(&player) {
+            viewer.camera = Some(next.position);
+        }
+        return Ok(OpDone::default());
+    }
+    let avatar = world.resource::<Players>().here.get(&player).and_then(|p| p.avatar);
+    let Some((id, entity)) = avatar.and_then(|id| Some((id, entity_of(world, id)?))) else {
+        return Err(refuse(OpErrorCode::Denied, "only a player with an avatar has a camera"));
+    };
     let mut entity = world.entity_mut(entity);
     if entity.get::<CameraView>() != Some(&next) {
         entity.insert(next);

@@ -223,6 +223,9 @@ pub struct Welcome {
     /// How avatars move, so that a client can predict its own; a server of an earlier version leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<MoveRules>,
+    /// Where a viewer looks from until it says otherwise, in metres; left out for who has an avatar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<[f32; 3]>,
 }
 
 /// Someone in the session.

@@ -128,6 +128,7 @@ fn server_messages_are_what_they_were() {
             min: [-50.0, 0.0, -50.0],
             max: [50.0, 20.0, 50.0],
         }),
+        camera: None,
     };
     check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
     check("op_result_ok", &ServerMessage::OpResult { id: 1, ok: true, entity: Some(NetId(17)), error: None });

@@ -71,6 +71,7 @@ pub fn welcome(tick: Tick) -> Welcome {
         catalogue: None,
         participants: Vec::new(),
         movement: None,
+        camera: None,
     }
 }
 

@@ -20,6 +20,8 @@ export interface Welcome {
   resume_token: string;
   resume_grace_s: number;
   participants: Participant[];
+  /** Where a viewer looks from until it says otherwise, in metres; absent for who has an avatar. */
+  camera?: [number, number, number];
 }
 
 export interface OpError {
@@ -61,4 +63,5 @@ export type Operation =
   | { op: 'update'; entity: number; components: Components }
   | { op: 'despawn'; entity: number }
   | { op: 'chat'; text: string }
+  | { op: 'view'; position: [number, number, number]; rotation: [number, number, number, number] }
   | { op: 'pick'; origin: [number, number, number]; direction: [number, number, number]; tick: number };

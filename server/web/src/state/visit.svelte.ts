@@ -22,6 +22,8 @@ export class Visit {
   selected = $state.raw<EntityView | null>(null);
   core = $state.raw<ClientCore | null>(null);
   lastError = $state<string | null>(null);
+  /** Where a viewer looked from when it came. */
+  firstCamera = $state.raw<[number, number, number] | null>(null);
   readonly edits = new Edits((operation) => this.live.op(operation));
   readonly meter = new Meter(() => (this.core ? this.core.stats() : null));
   readonly live: Live;
@@ -45,6 +47,11 @@ export class Visit {
     const { welcome } = this;
     if (!welcome || welcome.role === 'viewer' || entity.components['Avatar']) return false;
     return welcome.role !== 'participant' || entity.components['Owner']?.['player'] === welcome.player;
+  }
+
+  /** Says where a viewer's camera is: what is near it is shown. Who has an avatar is shown what is near that. */
+  look(position: [number, number, number], rotation: [number, number, number, number]): void {
+    if (this.welcome?.role === 'viewer') void this.live.op({ op: 'view', position, rotation });
   }
 
   select(id: number | null): void {
@@ -79,6 +86,7 @@ export class Visit {
       case 'welcome':
         this.welcome = event;
         this.people = event.participants;
+        this.firstCamera ??= event.camera ?? null;
         break;
       case 'joined':
         this.people = [...this.people.filter(({ player }) => player !== event.player), event];
