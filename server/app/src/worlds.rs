@@ -4,7 +4,7 @@ mod library;
 
 use std::time::Duration;
 
-use hd1_api::{Entity, SceneInfo, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{Entity, ReplicationSettings, SceneInfo, SessionStatus, SnapshotTaken, WorldStats};
 use hd1_control::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
     Worlds,
@@ -12,7 +12,7 @@ use hd1_control::{
 use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
 use hd1_protocol::Operation;
 use hd1_protocol::message::{Components, OpErrorCode};
-use hd1_runtime::{Request, Runtime, RuntimeError, WorldQuery, WorldSource, WorldStatus};
+use hd1_runtime::{Request, Runtime, RuntimeError, Shown, WorldQuery, WorldSource, WorldStatus};
 use hd1_sim::{EntityKey, EntityQuery, Quotas};
 use serde_json::{Map, Value, json};
 
@@ -25,13 +25,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct RuntimeWorlds {
     runtime: Runtime,
     library: Library,
+    client_kbit_s_max: u32,
 }
 
 impl RuntimeWorlds {
-    /// Over this runtime.
+    /// Over this runtime; sessions may ask for so many kbit/s of state for each client.
     #[must_use]
-    pub fn new(runtime: Runtime) -> Self {
-        Self { runtime, library: Library::default() }
+    pub fn new(runtime: Runtime, client_kbit_s_max: u32) -> Self {
+        Self { runtime, library: Library::default(), client_kbit_s_max }
     }
 
     fn spec(&self, spec: &WorldSpec, initial: WorldStatus) -> Result<hd1_runtime::WorldSpec, WorldError> {
@@ -43,6 +44,7 @@ impl RuntimeWorlds {
             tick_rate: spec.tick_rate.unwrap_or_default(),
             seed: spec.seed,
             quotas,
+            shown: shown(&spec.replication),
             initial,
         })
     }
@@ -85,6 +87,21 @@ impl Worlds for RuntimeWorlds {
             let spec = self.spec(spec, runtime_status(last))?;
             within(self.runtime.recover(session, spec)).await
         })
+    }
+
+    fn check_replication(&self, settings: &ReplicationSettings) -> Result<(), WorldError> {
+        let max = self.client_kbit_s_max;
+        match settings.client_kbit_s {
+            Some(kbit_s) if kbit_s > max => {
+                let message = format!("must be at most {max}, as this server's worlds.client_kbit_s_max says, or null");
+                Err(refused("replication.client_kbit_s", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_replication(&self, session: SessionId, settings: &ReplicationSettings) {
+        self.runtime.set_shown(session, shown(settings));
     }
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
@@ -187,6 +204,17 @@ impl Worlds for RuntimeWorlds {
     fn library(&self) -> Vec<SceneInfo> {
         self.library.list()
     }
+}
+
+fn shown(settings: &ReplicationSettings) -> Shown {
+    let ReplicationSettings { view_m, cell_m, client_kbit_s } = *settings;
+    Shown { view_m, cell_m, client_bytes_per_s: client_kbit_s.map(bytes_of_kbit) }
+}
+
+/// Bytes of so many thousands of bits.
+#[must_use]
+pub const fn bytes_of_kbit(kbit: u32) -> u32 {
+    kbit.saturating_mul(1_000 / 8)
 }
 
 /// Components by name, with a name of the entity and with `null` for those to be removed.

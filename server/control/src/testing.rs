@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use hd1_api::{Entity, SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{Entity, ReplicationSettings, SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
 use hd1_core::{Clock, Micros, NetId, ParticipantId, SessionId, TickRate};
 use hd1_store::Db;
 use serde_json::{Value, json};
@@ -141,6 +141,21 @@ impl Worlds for FakeWorlds {
 
     fn recover<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, last: SessionStatus) -> WorldFuture<'a, ()> {
         ready(self.make(session, spec, last))
+    }
+
+    /// The server of tests takes up to 1,000 kbit/s.
+    fn check_replication(&self, settings: &ReplicationSettings) -> Result<(), WorldError> {
+        if settings.client_kbit_s.is_some_and(|kbit_s| kbit_s > 1_000) {
+            let (path, message) = ("replication.client_kbit_s".to_owned(), "must be from 64 to 1000".to_owned());
+            return Err(WorldError::Refused { path, message });
+        }
+        Ok(())
+    }
+
+    fn set_replication(&self, session: SessionId, settings: &ReplicationSettings) {
+        if let Some(world) = self.lock().get_mut(&session) {
+            world.spec.replication = *settings;
+        }
     }
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {

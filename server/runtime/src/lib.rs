@@ -49,7 +49,7 @@ pub mod metrics;
 
 pub use admission::{Admission, Redeeming, TicketGate};
 pub use client::Refusal;
-pub use config::{RuntimeConfig, WorldSource, WorldSpec};
+pub use config::{RuntimeConfig, Shown, WorldSource, WorldSpec};
 pub use error::RuntimeError;
 pub use lifecycle::{Request, WorldStatus};
 pub use metrics::{RuntimeMetrics, WorldFigures};

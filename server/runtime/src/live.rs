@@ -114,7 +114,7 @@ impl Live {
             return Err(Refusal::of(CloseCode::Full));
         }
         let entered = self.roster.enter(entrant, key);
-        let shown = self.show(key, entered.player);
+        let shown = self.show(slot, key, entered.player);
         let shown = shown.map_err(|error| {
             self.roster.remove(entrant.participant);
             Refusal::new(CloseCode::Internal, error.to_string())
@@ -169,10 +169,20 @@ impl Live {
         }
     }
 
-    fn show(&mut self, key: ClientKey, player: PlayerId) -> Result<Vec<bytes::Bytes>, DecodeError> {
+    /// Each client is sent so many bytes of state in a second from now on.
+    pub fn set_client_bytes_per_s(&mut self, bytes_per_s: u32) {
+        if let Some(replication) = &mut self.replication {
+            replication.set_client_bytes_per_s(&self.sim, bytes_per_s);
+        }
+    }
+
+    fn show(&mut self, slot: &Slot, key: ClientKey, player: PlayerId) -> Result<Vec<bytes::Bytes>, DecodeError> {
         let replication = match &mut self.replication {
             Some(replication) => replication,
-            none => none.insert(Replication::begin(&mut self.sim)?),
+            none => {
+                let (shown, bytes_per_s) = slot.shown();
+                none.insert(Replication::begin(&mut self.sim, &shown, bytes_per_s)?)
+            }
         };
         replication.add(&self.sim, key, player)
     }

@@ -20,8 +20,8 @@ pub use participant::{
     Endpoints, JoinRequest, JoinResponse, KickRequest, LeaveRequest, Participant, ParticipantList, ParticipantState,
 };
 pub use session::{
-    CreateSession, PatchSession, PatchSettings, SceneSource, Session, SessionList, SessionSettings, SessionStatus,
-    Visibility,
+    CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session, SessionList,
+    SessionSettings, SessionStatus, Visibility,
 };
 pub use time::Timestamp;
 pub use token::{ApiRole, CreateToken, CreatedToken, Token, TokenId, TokenList};

@@ -186,6 +186,7 @@ pub fn spec(scene: &Arc<Scene>, initial: WorldStatus) -> WorldSpec {
         tick_rate: TickRate::try_from(RATE_HZ).unwrap(),
         seed: 7,
         quotas: hd1_sim::Quotas::default(),
+        shown: hd1_runtime::Shown::default(),
         initial,
     }
 }
