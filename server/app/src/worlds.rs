@@ -4,14 +4,17 @@ mod library;
 
 use std::time::Duration;
 
-use hd1_api::{Entity, ReplicationSettings, SceneInfo, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{
+    Entity, MessageTo, NearPlace, ReplicationSettings, SceneInfo, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+};
 use hd1_control::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
     Worlds,
 };
-use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
+use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
 use hd1_protocol::Operation;
-use hd1_protocol::message::{Components, OpErrorCode};
+use hd1_protocol::message::{Components, OpError, OpErrorCode};
+use hd1_protocol::said::{Near, To};
 use hd1_runtime::{Request, Runtime, RuntimeError, Shown, WorldQuery, WorldSource, WorldStatus};
 use hd1_sim::{EntityKey, EntityQuery, Quotas};
 use serde_json::{Map, Value, json};
@@ -153,6 +156,19 @@ impl Worlds for RuntimeWorlds {
         })
     }
 
+    fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()> {
+        Box::pin(async move {
+            let SendMessage { topic, to, data } = message.clone();
+            let send = Operation::Send { topic, to: hearers(to), data };
+            match tokio::time::timeout(ANSWER_TIMEOUT, self.runtime.command(session, send)).await {
+                // Also where it is for somebody who is not there: that is a wrong value, not a missing session.
+                Ok(Err(RuntimeError::Refused(refusal))) => Err(refused_by_world(refusal)),
+                Ok(answer) => answer.map(|_| ()).map_err(world_error),
+                Err(_) => Err(WorldError::TimedOut),
+            }
+        })
+    }
+
     fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage> {
         Box::pin(async move {
             let query = EntityQuery {
@@ -254,15 +270,28 @@ fn world_error(error: RuntimeError) -> WorldError {
         RuntimeError::Conflict { .. } | RuntimeError::NotLive(_) => WorldError::WrongState(error.to_string()),
         RuntimeError::Busy | RuntimeError::Draining | RuntimeError::TooManyWorlds => WorldError::Busy,
         RuntimeError::Refused(refusal) if refusal.code == OpErrorCode::NotFound => WorldError::NoSuchEntity,
-        RuntimeError::Refused(refusal) => {
-            let path = refusal.path.unwrap_or_default();
-            // The simulation's sentence begins with the place, which problems tell apart.
-            let prefix = format!("{path}: ");
-            refused(&path, refusal.message.strip_prefix(&prefix).unwrap_or(&refusal.message).to_owned())
-        }
+        RuntimeError::Refused(refusal) => refused_by_world(refusal),
         RuntimeError::LoadFailed(reason) => refused("scene", reason),
         RuntimeError::Exists | RuntimeError::DiskFailed(_) | RuntimeError::Crashed(_) => {
             WorldError::Failed(error.to_string())
+        }
+    }
+}
+
+fn refused_by_world(refusal: OpError) -> WorldError {
+    let path = refusal.path.unwrap_or_default();
+    // The simulation's sentence begins with the place, which problems tell apart.
+    let prefix = format!("{path}: ");
+    refused(&path, refusal.message.strip_prefix(&prefix).unwrap_or(&refusal.message).to_owned())
+}
+
+fn hearers(to: MessageTo) -> To {
+    match to {
+        MessageTo::Everyone => To::Everyone,
+        MessageTo::Moderators => To::Moderators,
+        MessageTo::Player(player) => To::Player(PlayerId(player)),
+        MessageTo::Near(NearPlace { entity, position, radius }) => {
+            To::Near(Near { entity: entity.map(NetId), position, radius })
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use hd1_api::{ReplicationSettings, SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats};
 use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
 use serde_json::{Map, Value};
 
@@ -214,6 +214,9 @@ pub trait Worlds: Send + Sync + 'static {
 
     /// Applies a change and answers the entity it was about.
     fn command(&self, session: SessionId, command: WorldCommand) -> WorldFuture<'_, NetId>;
+
+    /// Says something to those who are in the world, as the server, and answers once it is on its way to them.
+    fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()>;
 
     /// A part of the entities.
     fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage>;

@@ -39,6 +39,7 @@ mod admission;
 mod client;
 mod connection;
 mod outbox;
+mod spoken;
 
 mod files;
 pub mod recording;

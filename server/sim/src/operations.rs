@@ -22,7 +22,7 @@ use crate::players::Players;
 use crate::rewind::{self, History};
 use crate::scene_info::SceneInfo;
 use crate::sim::Config;
-use crate::{entities, hierarchy};
+use crate::{entities, hierarchy, messages, requests};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,7 @@ const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, L
 
 /// Does it, or says why not.
 pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<OpDone, OpError> {
-    if matches!(actor, Actor::Player(_, Role::Viewer)) && !matches!(op, Operation::View { .. }) {
-        return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
-    }
+    check_role(actor, op)?;
     match op {
         Operation::Spawn { components } => spawn(world, actor, components),
         Operation::Update { entity, components } => update(world, actor, *entity, components),
@@ -50,7 +48,24 @@ pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<O
         Operation::Chat { text } => chat(world, actor, text),
         Operation::View { position, rotation } => view(world, actor, *position, *rotation),
         Operation::Pick { origin, direction, tick } => pick(world, actor, *origin, *direction, *tick),
+        Operation::Send { topic, to, data } => messages::send(world, actor, topic, to, data),
+        Operation::Ask { .. } => Err(refuse(OpErrorCode::Denied, "only players ask players")),
+        Operation::Answer { request, data, error } => match actor {
+            Actor::Player(player, _) => {
+                requests::answer(world, player, *request, data, error.as_deref()).map(|()| OpDone::default())
+            }
+            Actor::Admin => Err(refuse(OpErrorCode::Denied, "only players are asked")),
+        },
     }
+}
+
+/// Viewers look, and answer where they are asked; more they may not.
+pub(crate) fn check_role(actor: Actor, op: &Operation) -> Result<(), OpError> {
+    let is_harmless = matches!(op, Operation::View { .. } | Operation::Answer { .. });
+    if matches!(actor, Actor::Player(_, Role::Viewer)) && !is_harmless {
+        return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
+    }
+    Ok(())
 }
 
 /// A refusal without a place.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::output::{TickOutput, WorldEvent};
 use crate::quotas::Bucket;
 use crate::scene_info::SceneInfo;
-use crate::{avatar, entities};
+use crate::{avatar, entities, requests};
 
 /// Everyone who is here, and how many entities each player owns, here or not.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,8 +66,8 @@ struct IntentForm {
 /// Someone is here now, or again.
 pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, client: ClientType) {
     let name = shown_name(name);
-    let before =
-        world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket, player.camera));
+    requests::came_back(world, id);
+    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket, player.camera));
     let (kept, bucket, camera) = before.unwrap_or_default();
     let first_look = || world.resource::<SceneInfo>().first_look();
     let camera = (role == Role::Viewer).then(|| camera.unwrap_or_else(first_look));
@@ -97,6 +97,7 @@ pub(crate) fn leave(world: &mut World, id: PlayerId) {
     if let Some(avatar) = player.avatar {
         entities::despawn(world, avatar);
     }
+    requests::left(world, id);
     world.resource_mut::<TickOutput>().events.push(WorldEvent::Left { player: id });
 }
 

@@ -94,7 +94,7 @@ fn a_viewer_has_a_camera_and_no_avatar_to_carry_it() {
     assert_eq!(camera(&world, 1), Some([1_100.0, 60.0, -20.0]));
     assert_ne!(world.state_hash(), before, "where it looks is state");
     let refusal = ask(&mut world, 1, look([1.0e9, 0.0, 0.0])).unwrap_err();
-    assert_eq!(refusal.path.as_deref(), Some("view.position"));
+    assert_eq!(refusal.path.as_deref(), Some("view.position[0]"));
 
     let mut restored = Sim::from_snapshot(&world.snapshot()).unwrap();
     assert_eq!(camera(&restored, 1), camera(&world, 1));

@@ -10,6 +10,7 @@ import { Meter } from './meter.svelte';
 import { toasts } from './toasts.svelte';
 
 const CHAT_LINES_MAX = 200;
+const NOTICE_CHARS_MAX = 300;
 
 export class Visit {
   status = $state<Status>('joining');
@@ -98,9 +99,18 @@ export class Visit {
         this.chat = [...this.chat.slice(1 - CHAT_LINES_MAX), { ...event, key: this.chatKey++ }];
         this.unread += 1;
         break;
+      case 'message':
+        if (event.from === 0 && event.topic === 'notice') notice(event.data);
+        break;
       case 'close':
         if (event.reason) toasts.say('info', event.reason);
         break;
     }
   }
+}
+
+/** What the server has to say to the person: a text, or an object with one. */
+function notice(data: unknown): void {
+  const text = typeof data === 'object' && data !== null ? (data as { text?: unknown }).text : data;
+  if (typeof text === 'string' && text.trim()) toasts.say('info', text.slice(0, NOTICE_CHARS_MAX));
 }
