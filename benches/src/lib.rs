@@ -12,4 +12,5 @@ pub mod peers;
 pub mod replication;
 pub mod report;
 pub mod scenes;
+pub mod threads;
 pub mod transforms;

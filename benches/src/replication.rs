@@ -14,7 +14,7 @@ use hd1_scenario::{Run, Scene, median};
 use hd1_schema::ComponentSchema;
 
 use crate::{
-    report,
+    report, threads,
     transforms::{Transforms, net_id},
 };
 
@@ -46,6 +46,7 @@ pub fn run(quick: bool) -> anyhow::Result<Vec<report::Row>> {
         rows.push(report::Row::against(&id("us_tick"), ours, "us/tick", "rmp-serde per client", median(msgpack)));
         rows.push(report::Row::against(&id("bytes"), bytes, "B/update", "f32 position + rotation", 28.0));
     }
+    rows.push(threads::run(quick)?);
     Ok(rows)
 }
 

@@ -141,7 +141,11 @@ impl TestClient {
         Self::with_options(ClientOptions::new(pass.endpoint(transport), pass.ticket())).await
     }
 
-    async fn with_options(options: ClientOptions) -> Result<Self, ClientError> {
+    /// Enters as the options say.
+    ///
+    /// # Errors
+    /// Why it is not let in.
+    pub async fn with_options(options: ClientOptions) -> Result<Self, ClientError> {
         let connector = Connector::bind().expect("a UDP socket");
         Ok(Self { client: Client::connect(&connector, options).await?, _connector: connector })
     }

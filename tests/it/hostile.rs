@@ -168,7 +168,7 @@ async fn a_client_that_never_reads_is_dropped_and_delays_nobody() {
     .await
     .unwrap();
     let slow = bystander.event("the slow one to come", |event| match event {
-        ServerEvent::Joined(participant) => (participant.name == "rogue").then_some(participant.player),
+        ServerEvent::Joined { participant, .. } => (participant.name == "rogue").then_some(participant.player),
         _ => None,
     });
     let slow = slow.await;

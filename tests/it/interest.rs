@@ -1,9 +1,10 @@
 //! Who is shown what: what is far away or for other eyes never reaches a client.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use hd1_core::NetId;
-use hd1_protocol::Operation;
+use hd1_core::{NetId, Role};
+use hd1_protocol::{Operation, message::OpErrorCode};
 use hd1_tests::{Http, TestClient, TestServer, Transport};
 use serde_json::{Value, json};
 
@@ -81,4 +82,179 @@ async fn in_a_large_world_one_is_shown_what_is_near() {
         .until("the houses from before", |client| (shown(client).intersection(&here).count() > 150).then_some(()))
         .await;
     assert_eq!(walker.client.stats().desyncs, 0);
+}
+
+/// A session that shows itself to whoever comes, as viewers.
+fn gallery(admin: &Http, scene: &str) -> String {
+    let settings = json!({"guests": true, "guest_role": "viewer"});
+    let body = json!({"name": "Gallery", "scene": scene, "visibility": "public", "settings": settings});
+    admin.post("/api/sessions", &body).expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_shown_what_is_near_its_camera() {
+    let server = TestServer::start();
+    let session = gallery(&server.admin(), "city");
+    for transport in [Transport::Quic, Transport::WebSocket] {
+        let mut viewer = TestClient::enter(&server.anonymous(), &session, "viewer", transport).await;
+        let welcome = viewer.client.welcome().unwrap();
+        assert_eq!((welcome.role, welcome.camera), (Role::Viewer, Some([0.0, 0.0, 5.0])), "the first spawn point");
+        let here = viewer
+            .until("the middle of the town", |client| Some(shown(client)).filter(|shown| shown.len() > 200))
+            .await;
+        assert!(here.len() < 4_000 && viewer.avatar().is_none());
+        let far = [1_100.0, 60.0, 1_100.0];
+        assert!(nearest(&viewer, far) > 300.0, "nothing is shown of the other end");
+
+        let look = |position| Operation::View { position, rotation: [0.0, 0.0, 0.0, 1.0] };
+        assert_eq!(viewer.client.op(look(far)).await.unwrap(), None);
+        let moved = |client: &mut TestClient| {
+            let now = shown(client);
+            (now.intersection(&here).count() < 50 && now.len() > 200).then_some(())
+        };
+        viewer.until("other houses", moved).await;
+        assert!(nearest(&viewer, far) < 50.0);
+        assert!(nearest(&viewer, [0.0, 0.0, 5.0]) > 300.0, "the middle is out of sight");
+
+        // Its place is its own: it comes back to where it looked from.
+        let token = viewer.client.welcome().unwrap().resume_token.clone();
+        viewer.client.cut();
+        let back = |client: &mut TestClient| {
+            let welcome = client.client.welcome()?;
+            (welcome.resume_token != token).then_some(welcome.camera)
+        };
+        assert_eq!(viewer.until("to be back", back).await, Some(far));
+        viewer.until("the other houses", |client| (nearest(client, far) < 50.0).then_some(())).await;
+
+        match viewer.client.op(look([1.0e9, 0.0, 0.0])).await {
+            Err(hd1_client::ClientError::Refused(error)) => {
+                assert_eq!((error.code, error.path.as_deref()), (OpErrorCode::Invalid, Some("view.position[0]")));
+            }
+            other => panic!("no world is so large: {other:?}"),
+        }
+        assert_eq!(viewer.client.stats().desyncs, 0);
+        viewer.client.leave().await;
+    }
+}
+
+/// Metres over the ground from a place to the nearest house that a client is shown.
+fn nearest(client: &TestClient, from: [f32; 3]) -> f64 {
+    let way = |id: NetId| {
+        let at = client.position(id)?;
+        Some((at[0] - f64::from(from[0])).hypot(at[2] - f64::from(from[2])))
+    };
+    let houses =
+        client.all("Geometry").into_iter().filter(|(_, form)| form["size"][0].as_f64().is_some_and(|x| x < 100.0));
+    houses.filter_map(|(id, _)| way(id)).fold(f64::INFINITY, f64::min)
+}
+
+/// A session of a scene whose clients are sent so much.
+fn session_with(admin: &Http, scene: &str, replication: Value) -> String {
+    let settings = json!({"guests": true});
+    let body = json!({"name": "Tight", "scene": scene, "visibility": "public", "settings": settings,
+        "replication": replication});
+    admin.post("/api/sessions", &body).expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_says_how_far_one_sees() {
+    let mut server = TestServer::start();
+    let admin = server.admin();
+    let session = session_with(&admin, "city", json!({"view_m": 30}));
+    let path = format!("/api/sessions/{session}");
+    let read = |http: &Http| http.get(&path).expect(200)["replication"].clone();
+    assert_eq!(read(&admin), json!({"view_m": 30.0, "cell_m": null, "client_kbit_s": null}));
+
+    let mut walker = TestClient::enter(&server.anonymous(), &session, "walker", Transport::Quic).await;
+    walker.until("its avatar", |client| client.avatar()).await;
+    let few = shown(&walker).len();
+    assert!((1..60).contains(&few), "{few} of 10,000 are shown");
+    walker.client.leave().await;
+
+    // With nobody in, another view holds for the next who comes; null is the scene's again.
+    for (view_m, least) in [(json!(120), 60), (json!(null), 200)] {
+        let changed = admin.patch(&path, &json!({"replication": {"view_m": view_m}})).expect(200);
+        assert_eq!(changed["replication"]["view_m"].as_f64(), view_m.as_f64());
+        let mut walker = TestClient::enter(&server.anonymous(), &session, "walker", Transport::WebSocket).await;
+        walker.until("more of it", |client| (shown(client).len() > least).then_some(())).await;
+        assert_eq!(walker.client.stats().desyncs, 0);
+        walker.client.leave().await;
+    }
+
+    // It lasts.
+    admin.patch(&path, &json!({"replication": {"view_m": 25, "client_kbit_s": 500}})).expect(200);
+    server.kill_and_restart();
+    let kept = json!({"view_m": 25.0, "cell_m": null, "client_kbit_s": 500});
+    assert_eq!(read(&server.admin()), kept);
+    let mut walker = TestClient::enter(&server.anonymous(), &session, "walker", Transport::Quic).await;
+    walker.until("its avatar", |client| client.avatar()).await;
+    assert!(shown(&walker).len() < 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_sent_no_more_than_its_session_allows() {
+    let server = TestServer::start();
+    let admin = server.admin();
+    let (free, tight) = (json!({}), json!({"client_kbit_s": 64}));
+    let mut rates = Vec::new();
+    for replication in [free, tight] {
+        let session = session_with(&admin, "asteroids", replication);
+        let mut client = TestClient::enter(&server.anonymous(), &session, "bot", Transport::Quic).await;
+        rates.push(kbit_s(&mut client).await);
+        if rates.len() == 2 {
+            // More at once, while it runs.
+            let wider = json!({"replication": {"client_kbit_s": 1_000}});
+            let path = format!("/api/sessions/{session}");
+            admin.patch(&path, &wider).expect(200);
+            rates.push(kbit_s(&mut client).await);
+        }
+        assert_eq!(client.client.stats().desyncs, 0);
+    }
+    let [free, tight, wider] = rates[..] else { panic!("three") };
+    assert!(free > 150.0, "unbounded it takes {free} kbit/s");
+    assert!(tight < 80.0, "{tight} kbit/s: 64 of state, and what is said besides");
+    assert!(wider > 150.0, "{wider} kbit/s once it may");
+}
+
+/// Thousands of bits of frames a second, over three seconds after one in which what was late came.
+async fn kbit_s(client: &mut TestClient) -> f64 {
+    let rate = async |client: &mut TestClient, span: Duration| {
+        let (began, before) = (Instant::now(), client.client.stats().bytes_in);
+        while began.elapsed() < span {
+            // Events are what time goes by in: a world that moves has many.
+            let _ = tokio::time::timeout(Duration::from_millis(100), client.client.next()).await;
+        }
+        (client.client.stats().bytes_in - before) as f64 * 8.0 / 1_000.0 / began.elapsed().as_secs_f64()
+    };
+    rate(client, Duration::from_secs(1)).await;
+    rate(client, Duration::from_secs(3)).await
+}
+
+#[test]
+fn how_much_is_sent_is_checked() {
+    let server = TestServer::start();
+    let admin = server.admin();
+    let session = session_with(&admin, "lobby", json!({"cell_m": 5}));
+    let path = format!("/api/sessions/{session}");
+    for (replication, place) in [
+        (json!({"view_m": 0.5}), "replication.view_m"),
+        (json!({"view_m": 1.0e9}), "replication.view_m"),
+        (json!({"view_m": 160, "cell_m": 9}), "replication.cell_m"),
+        (json!({"view_m": 160, "cell_m": 161}), "replication.cell_m"),
+        (json!({"client_kbit_s": 63}), "replication.client_kbit_s"),
+        (json!({"client_kbit_s": 16_385}), "replication.client_kbit_s"),
+    ] {
+        let body = json!({"name": "No", "replication": replication});
+        let problem = admin.post("/api/sessions", &body).problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["path"], place, "{problem}");
+        let problem = admin.patch(&path, &json!({"replication": replication})).problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["path"], place, "{problem}");
+    }
+    // A cell is held against the view that is there.
+    let problem = admin.patch(&path, &json!({"replication": {"view_m": 1_000}})).problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["path"], "replication.cell_m", "{problem}");
+    admin.patch(&path, &json!({"replication": {"views": 3}})).problem(400, "invalid_request");
+    admin.patch(&path, &json!({"replication": {"view_m": "far"}})).problem(400, "invalid_request");
+    assert_eq!(admin.get(&path).expect(200)["replication"]["cell_m"], 5.0, "nothing was changed");
+    server.anonymous().patch(&path, &json!({"replication": {"view_m": 9}})).problem(401, "unauthenticated");
 }

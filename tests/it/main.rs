@@ -7,6 +7,7 @@ mod entities;
 mod hostile;
 mod interest;
 mod lifecycle;
+mod messages;
 mod participants;
 mod postgres;
 mod programs;

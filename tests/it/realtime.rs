@@ -188,7 +188,7 @@ async fn people_see_each_other_come_talk_and_go() {
     let mut ben = TestClient::enter(&http, &session, "Ben", Transport::WebSocket).await;
     let player = ben.player();
     let come = |event| match event {
-        ServerEvent::Joined(participant) => (participant.name == "Ben").then_some(participant.player),
+        ServerEvent::Joined { participant, .. } => (participant.name == "Ben").then_some(participant.player),
         _ => None,
     };
     assert_eq!(ada.event("Ben to come", come).await, player);
@@ -201,7 +201,7 @@ async fn people_see_each_other_come_talk_and_go() {
     assert_eq!(ada.event("a line", line).await, ("Ben".to_owned(), "hello Ada".to_owned()));
 
     ben.client.leave().await;
-    let gone = |event| matches!(event, ServerEvent::Left(left) if left == player).then_some(());
+    let gone = |event| matches!(event, ServerEvent::Left { player: left, .. } if left == player).then_some(());
     ada.event("Ben to go", gone).await;
 }
 

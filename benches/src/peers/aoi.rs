@@ -116,7 +116,7 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
 /// A client joins; the first few have a mirror.
 fn join(world: &mut World, run: &Run, client: usize, mirrors: &mut Vec<Mirror>) -> anyhow::Result<()> {
     let avatar = Some(net_id(View::of(run, client).entity_idx));
-    let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar };
+    let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar, at: None };
     let frames = world.replicator.add_client(ClientKey(client as u64), viewer)?;
     if client < MIRROR_COUNT {
         let mut mirror = Mirror::new(world.schemas.clone());

@@ -146,5 +146,6 @@ fn welcome(world: &World) -> Welcome {
         catalogue: None,
         participants: Vec::new(),
         movement: None,
+        camera: None,
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hd1_core::{ClientType, NetId, Tick};
 use hd1_protocol::{InputSample, Operation, PROTOCOL_VERSION, Packet, Room, ServerMessage, message::Hello};
-use hd1_session::{ClientConfig, ClientConnection, Predicted, Prediction, ServerEvent, Transmit};
+use hd1_session::{ClientConfig, ClientConnection, Hold, Predicted, Prediction, ServerEvent, Transmit};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,6 +19,8 @@ pub struct ClientOptions {
     pub ticket: Option<String>,
     /// The token of the last welcome, to come back.
     pub resume: Option<String>,
+    /// When the page is told what was said of a tick: `heard`, `complete` or `drawn`.
+    pub hold: Hold,
 }
 
 /// One connection as the page has it. Times are microseconds of the page's clock.
@@ -43,7 +45,8 @@ impl Client {
             resume: options.resume,
             catalogue: None,
         };
-        let config = ClientConfig { hello, known: None, keep_ticks: limits::KEEP_TICKS, record_changes: false };
+        let keep_ticks = limits::KEEP_TICKS;
+        let config = ClientConfig { hello, known: None, keep_ticks, hold: options.hold, record_changes: false };
         Client {
             connection: ClientConnection::new(now, config),
             drawing: Drawing::default(),
@@ -97,15 +100,19 @@ impl Client {
                 | ServerEvent::Complete(_)
                 | ServerEvent::Registered(_) => continue,
                 ServerEvent::Welcome(welcome) => ServerMessage::Welcome(welcome),
-                ServerEvent::OpResult { id, result: Ok(entity) } => {
-                    ServerMessage::OpResult { id, ok: true, entity, error: None }
+                ServerEvent::OpResult { id, tick, result: Ok(entity), data } => {
+                    ServerMessage::OpResult { id, ok: true, tick, entity, data, error: None }
                 }
-                ServerEvent::OpResult { id, result: Err(error) } => {
-                    ServerMessage::OpResult { id, ok: false, entity: None, error: Some(error) }
+                ServerEvent::OpResult { id, tick, result: Err(error), data } => {
+                    ServerMessage::OpResult { id, ok: false, tick, entity: None, data, error: Some(error) }
                 }
                 ServerEvent::Chat { tick, player, name, text } => ServerMessage::Chat { tick, player, name, text },
-                ServerEvent::Joined(participant) => ServerMessage::Joined(participant),
-                ServerEvent::Left(player) => ServerMessage::Left { player },
+                ServerEvent::Message { tick, from, topic, data } => ServerMessage::Message { tick, from, topic, data },
+                ServerEvent::Request { tick, id, from, topic, data, until } => {
+                    ServerMessage::Request { tick, id, from, topic, data, until }
+                }
+                ServerEvent::Joined { tick, participant } => ServerMessage::Joined { tick, participant },
+                ServerEvent::Left { tick, player } => ServerMessage::Left { tick, player },
                 ServerEvent::Closed(closing) => ServerMessage::Close { code: closing.code, reason: closing.reason },
             };
             if let Ok(json) = serde_json::to_string(&message) {

@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
-use hd1_core::NetId;
-use hd1_protocol::{CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, message::Hello};
+use hd1_core::{NetId, PlayerId};
+use hd1_protocol::{CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, message::Hello, said::To};
 use hd1_session::{ClientConfig, ClientConnection, Closing, ServerEvent, Transmit};
 use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
+use serde_json::Value as Json;
 use tokio::{
     task::yield_now,
     time::{Instant, Sleep, sleep, timeout},
@@ -80,8 +81,8 @@ impl Client {
             resume: None,
             catalogue: None,
         };
-        let config =
-            ClientConfig { hello, known: None, keep_ticks: options.keep_ticks, record_changes: options.record_changes };
+        let ClientOptions { keep_ticks, hold, record_changes, .. } = options;
+        let config = ClientConfig { hello, known: None, keep_ticks, hold, record_changes };
         let started = Instant::now();
         let mut client = Client {
             options,
@@ -280,17 +281,47 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] with the server's reason, or why there is no result.
     pub async fn op(&mut self, op: Operation) -> Result<Option<NetId>, ClientError> {
+        self.result_of(op, limits::OP_TIMEOUT).await.map(|(entity, _)| entity)
+    }
+
+    /// Asks another player's program and drives the connection until that has answered, or has not in time; other
+    /// events, requests among them, are kept for [`Client::next`]. `timeout_ticks` as in [`Operation::Ask`].
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with what became of it, or why there is no result.
+    pub async fn ask(
+        &mut self,
+        to: PlayerId,
+        topic: impl Into<String>,
+        data: Json,
+        timeout_ticks: Option<u32>,
+    ) -> Result<Json, ClientError> {
+        let ask = Operation::Ask { to, topic: topic.into(), data, timeout_ticks };
+        self.result_of(ask, limits::ASK_TIMEOUT).await.map(|(_, data)| data)
+    }
+
+    /// Says something to others' programs.
+    ///
+    /// # Errors
+    /// As [`Client::op`].
+    pub async fn say(&mut self, topic: impl Into<String>, to: To, data: Json) -> Result<(), ClientError> {
+        self.op(Operation::Send { topic: topic.into(), to, data }).await.map(|_| ())
+    }
+
+    async fn result_of(&mut self, op: Operation, patience: Duration) -> Result<(Option<NetId>, Json), ClientError> {
         let wanted = self.send_op(op)?;
         let result = async {
             loop {
                 match self.next_inner().await? {
-                    Event::Server(ServerEvent::OpResult { id, result }) if id == wanted => return Ok(result?),
+                    Event::Server(ServerEvent::OpResult { id, result, data, .. }) if id == wanted => {
+                        return Ok((result?, data.unwrap_or_default()));
+                    }
                     Event::Reconnecting { .. } => return Err(ClientError::NoResult),
                     event => self.keep(event),
                 }
             }
         };
-        timeout(limits::OP_TIMEOUT, result).await.unwrap_or(Err(ClientError::NoResult))
+        timeout(patience, result).await.unwrap_or(Err(ClientError::NoResult))
     }
 
     /// Asks for a change without waiting: the result comes as an event with the id returned here.

@@ -16,3 +16,5 @@ pub const KEEP_TICKS: u64 = 16;
 pub const EVENTS_KEPT_MAX: usize = 4_096;
 /// For an operation's result.
 pub const OP_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the answer to a request, which the server waits for no longer than a minute.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(70);

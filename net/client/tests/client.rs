@@ -43,6 +43,7 @@ fn welcome() -> Welcome {
         catalogue: None,
         participants: Vec::new(),
         movement: None,
+        camera: None,
     }
 }
 
@@ -67,12 +68,19 @@ async fn serve(mut link: Link, seen: Seen) {
                     live = true;
                 }
                 ClientEvent::Op { id, op: Operation::Despawn { entity } } => {
-                    let done = ServerMessage::OpResult { id: *id, ok: true, entity: Some(*entity), error: None };
+                    let done = ServerMessage::OpResult {
+                        id: *id,
+                        ok: true,
+                        tick: Some(Tick(100)),
+                        entity: Some(*entity),
+                        data: None,
+                        error: None,
+                    };
                     server.send_message(now(), &done);
                 }
                 ClientEvent::Op { id, .. } => {
                     let error = OpError { code: OpErrorCode::Denied, message: "no".into(), path: None };
-                    let refused = ServerMessage::OpResult { id: *id, ok: false, entity: None, error: Some(error) };
+                    let refused = ServerMessage::refusal(*id, error);
                     server.send_message(now(), &refused);
                 }
                 ClientEvent::Acked(receipt) => base = receipt.whole.newest(),

@@ -178,8 +178,10 @@ impl Client {
 
     /// Looks around: what comes into view waits to be opened, what leaves it to be closed.
     pub(crate) fn look(&mut self, tracked: &mut Tracked) {
-        let viewpoint = self.viewer.avatar.map(|avatar| tracked.viewpoint(&mut self.cursor, avatar));
-        let Viewpoint { channels, at } = viewpoint.unwrap_or_default();
+        let Viewpoint { channels, at } = match self.viewer.avatar {
+            Some(avatar) => tracked.viewpoint(&mut self.cursor, avatar),
+            None => Viewpoint { channels: 0, at: self.viewer.at.and_then(|at| tracked.steps(at)) },
+        };
         let at = at.unwrap_or((0, 0));
         let sight = Sight::of(tracked);
         let stays = self.from.is_some_and(|from| channels == self.channels && sight.is_about(from, at));

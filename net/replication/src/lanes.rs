@@ -56,7 +56,12 @@ impl Lane {
         }
     }
 
-    fn take_turns(&mut self, turns: &mut [Turn<'_>], tracked: &Tracked, each: &(impl Fn(ClientKey, &mut Outgoing) + Sync)) {
+    fn take_turns(
+        &mut self,
+        turns: &mut [Turn<'_>],
+        tracked: &Tracked,
+        each: &(impl Fn(ClientKey, &mut Outgoing) + Sync),
+    ) {
         for turn in turns {
             if turn.has_news {
                 self.assemble(turn.client, tracked, &mut turn.opened);

@@ -86,6 +86,7 @@ pub struct Grid {
     side: i64,
     /// [`Grid::SLACK`] in steps.
     slack: i64,
+    step_m: f32,
 }
 
 impl Grid {
@@ -97,7 +98,7 @@ impl Grid {
     #[must_use]
     pub fn new(cell_m: f32, step_m: f32) -> Self {
         let side = ((cell_m / step_m) as i64).max(8);
-        Grid { side, slack: (side as f32 * Self::SLACK) as i64 }
+        Grid { side, slack: (side as f32 * Self::SLACK) as i64, step_m }
     }
 
     /// The cell of a position in steps.
@@ -111,6 +112,12 @@ impl Grid {
     #[must_use]
     pub fn side(self) -> i64 {
         self.side
+    }
+
+    /// Metres of a step.
+    #[must_use]
+    pub fn step_m(self) -> f32 {
+        self.step_m
     }
 
     /// Square of the way from a position to the nearest that counts as in a cell, in steps.

@@ -104,7 +104,7 @@ impl Replicator {
     pub fn add_client(&mut self, key: ClientKey, viewer: Viewer) -> Result<Vec<Bytes>, DecodeError> {
         let mut client = Client::new(viewer, self.shared.tracked.tick());
         // Who has no avatar yet may have one with the next tick: until then it is not known where to look from.
-        if viewer.avatar.is_some() || self.shared.tracked.grid().is_none() {
+        if viewer.avatar.is_some() || viewer.at.is_some() || self.shared.tracked.grid().is_none() {
             client.look(&mut self.shared.tracked);
         }
         let mut frames = Vec::new();
@@ -123,6 +123,8 @@ impl Replicator {
     /// A client looks from elsewhere from now on.
     pub fn set_viewer(&mut self, key: ClientKey, viewer: Viewer) {
         if let Some(client) = self.clients.get_mut(&key) {
+            // Nothing in the world changes where somebody without a body looks from elsewhere.
+            client.is_settled &= client.viewer == viewer;
             client.viewer = viewer;
         }
     }

@@ -301,12 +301,14 @@ fn down(bits: u64, places: u32) -> u64 {
 }
 
 /// Whose view it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Viewer {
     /// The player's number.
     pub player: hd1_core::PlayerId,
-    /// Where it is; without one it looks from the middle of the world.
+    /// Where it is.
     pub avatar: Option<NetId>,
+    /// From where it looks without an avatar, in metres over the ground (X and Z); else from the middle of the world.
+    pub at: Option<[f32; 2]>,
 }
 
 #[cfg(test)]

@@ -233,6 +233,13 @@ impl Tracked {
         Viewpoint { channels, at: camera().or_else(body) }
     }
 
+    /// A place over the ground in steps of a transform's position; `None` where everything is shown.
+    pub(crate) fn steps(&self, at_m: [f32; 2]) -> Option<(i32, i32)> {
+        let grid = self.grid?;
+        let [x, z] = at_m.map(|m| (m / grid.step_m()) as i32);
+        Some((x, z))
+    }
+
     /// What an entity is attached to in the end: itself where it is to nothing.
     fn root_of(&self, mut root: u32) -> u32 {
         for _ in 0..PARENTS_MAX {

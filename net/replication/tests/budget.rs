@@ -38,7 +38,7 @@ fn a_narrow_link_keeps_the_near_fresh_and_starves_nobody() {
     };
     server.tick(Tick(1), |tracked| feed(tracked, 1, true)).unwrap();
     let mut mirror = Mirror::new(schemas());
-    let viewer = Viewer { player: PlayerId(1), avatar: Some(OWN) };
+    let viewer = Viewer { player: PlayerId(1), avatar: Some(OWN), at: None };
     for frame in server.add_client(KEY, viewer).unwrap() {
         mirror.apply_snapshot_chunk(&frame).unwrap();
     }

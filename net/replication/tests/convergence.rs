@@ -303,7 +303,8 @@ fn run(ticks: &[Vec<Edit>], weather: Weather) {
         if now % 7 == 1 && clients.len() < 4 {
             let key = ClientKey(now);
             let number = clients.len() as u32;
-            let viewer = Viewer { player: PlayerId(number), avatar: (number > 0).then_some(NetId(number * 2)) };
+            let viewer =
+                Viewer { player: PlayerId(number), avatar: (number > 0).then_some(NetId(number * 2)), at: None };
             let frames = server.add_client(key, viewer).unwrap();
             server.set_budget(key, bytes_per_tick.map(|bytes| Budget::new(bytes, 1)));
             let link = Link {

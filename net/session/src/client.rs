@@ -5,10 +5,12 @@
 
 mod avatar;
 mod event;
+mod held;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use hd1_core::Tick;
 use hd1_protocol::{
     ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Receipt,
     Room, ServerMessage, decode_message, encode_message,
@@ -20,9 +22,11 @@ use hd1_schema::catalogue_hash;
 
 pub use avatar::Predicted;
 pub use event::{ClientConfig, ServerEvent};
+pub use held::Hold;
 
 use crate::{Closing, Prediction, ServerClock, Transmit, limits};
 use avatar::OwnAvatar;
+use held::{Held, Progress};
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
 const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -46,6 +50,9 @@ pub struct ClientConnection {
     config: ClientConfig,
     out: VecDeque<Bytes>,
     events: VecDeque<ServerEvent>,
+    held: Held,
+    /// When the newest ping left that has come back.
+    echoed_us: u64,
     closing: Option<Closing>,
     welcome: Option<Box<Welcome>>,
     mirror: Mirror,
@@ -55,6 +62,8 @@ pub struct ClientConnection {
     early_bytes: usize,
     heard_us: u64,
     ping_due_us: u64,
+    /// When the newest ping left.
+    pinged_us: u64,
     next_op: u32,
     ops_pending: usize,
     input_seq: u32,
@@ -81,6 +90,8 @@ impl ClientConnection {
         let hello = ClientMessage::Hello(config.hello.clone());
         ClientConnection {
             phase: Phase::Joining,
+            held: Held::new(config.hold),
+            echoed_us: 0,
             config,
             out: VecDeque::from([encode_message(Encoding::Binary, &hello)]),
             events: VecDeque::new(),
@@ -93,6 +104,7 @@ impl ClientConnection {
             early_bytes: 0,
             heard_us: now,
             ping_due_us: u64::MAX,
+            pinged_us: 0,
             next_op: 1,
             ops_pending: 0,
             input_seq: 0,
@@ -130,11 +142,13 @@ impl ClientConnection {
                 avatar.on_complete(now, &self.mirror, &self.clock, self.input_ack);
             }
         }
+        self.tell_held(now);
     }
 
     /// The link ended by itself, with the code and reason of the other end where it gave one.
     pub fn handle_link_closed(&mut self, closing: Closing) {
         if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.tell_all_held();
             self.event(ServerEvent::Closed(closing));
         }
         self.phase = Phase::Closed;
@@ -150,8 +164,10 @@ impl ClientConnection {
         }
         if now >= self.ping_due_us {
             self.ping_due_us = now + limits::PING_INTERVAL_US;
+            self.pinged_us = now;
             self.push(&ClientMessage::Ping { client_us: now });
         }
+        self.tell_held(now);
     }
 
     /// When to call again: [`ClientConnection::handle_timeout`], then [`ClientConnection::poll_transmit`].
@@ -161,7 +177,8 @@ impl ClientConnection {
             return None;
         }
         let silence = self.heard_us + self.silence_us();
-        Some(silence.min(self.ping_due_us).min(self.ack_due_us.unwrap_or(u64::MAX)))
+        let others = [self.ack_due_us, self.held.due_us()].into_iter().flatten();
+        Some(others.fold(silence.min(self.ping_due_us), u64::min))
     }
 
     /// The next event.
@@ -312,7 +329,7 @@ impl ClientConnection {
     fn message(&mut self, now: u64, message: ServerMessage) -> Result<(), Closing> {
         match message {
             ServerMessage::Welcome(welcome) => return self.on_welcome(now, welcome),
-            ServerMessage::OpResult { id, ok, entity, error } => {
+            ServerMessage::OpResult { id, ok, tick, entity, data, error } => {
                 self.ops_pending = self.ops_pending.saturating_sub(1);
                 let result = match error {
                     None if ok => Ok(entity),
@@ -322,14 +339,29 @@ impl ClientConnection {
                         path: None,
                     })),
                 };
-                self.event(ServerEvent::OpResult { id, result });
+                let event = ServerEvent::OpResult { id, tick, result, data };
+                match tick {
+                    Some(tick) => self.said(now, tick, event),
+                    None => self.event(event),
+                }
             }
-            ServerMessage::Pong { client_us, server_us, tick } => self.clock.on_pong(now, client_us, server_us, tick),
+            ServerMessage::Pong { client_us, server_us, tick } => {
+                self.clock.on_pong(now, client_us, server_us, tick);
+                self.echoed_us = self.echoed_us.max(client_us.min(now));
+            }
             ServerMessage::Chat { tick, player, name, text } => {
-                self.event(ServerEvent::Chat { tick, player, name, text });
+                self.said(now, tick, ServerEvent::Chat { tick, player, name, text });
             }
-            ServerMessage::Joined(participant) => self.event(ServerEvent::Joined(participant)),
-            ServerMessage::Left { player } => self.event(ServerEvent::Left(player)),
+            ServerMessage::Message { tick, from, topic, data } => {
+                self.said(now, tick, ServerEvent::Message { tick, from, topic, data });
+            }
+            ServerMessage::Request { tick, id, from, topic, data, until } => {
+                self.said(now, tick, ServerEvent::Request { tick, id, from, topic, data, until });
+            }
+            ServerMessage::Joined { tick, participant } => {
+                self.said(now, tick, ServerEvent::Joined { tick, participant });
+            }
+            ServerMessage::Left { tick, player } => self.said(now, tick, ServerEvent::Left { tick, player }),
             ServerMessage::Registered { schema } => {
                 self.mirror.register(schema.clone());
                 self.event(ServerEvent::Registered(schema));
@@ -417,7 +449,36 @@ impl ClientConnection {
         fits
     }
 
+    /// Something was said of a tick; [`ClientConnection::tell_held`] tells it in time.
+    fn said(&mut self, now: u64, tick: Tick, event: ServerEvent) {
+        self.held.put(now, tick, event);
+    }
+
+    fn tell_held(&mut self, now: u64) {
+        let progress = Progress {
+            is_ready: self.mirror.is_ready(),
+            whole: self.mirror.acks().newest(),
+            drawn: self.clock.render_tick(now),
+            echoed_us: self.echoed_us,
+            period_us: self.clock.period_us(),
+        };
+        while let Some(event) = self.held.pop(now, &progress) {
+            self.event(event);
+        }
+        let echo_from_us = self.held.echo_from_us().filter(|from_us| self.pinged_us < *from_us);
+        if let Some(from_us) = echo_from_us.filter(|_| self.phase == Phase::Live) {
+            self.ping_due_us = self.ping_due_us.min(from_us);
+        }
+    }
+
+    fn tell_all_held(&mut self) {
+        while let Some(event) = self.held.pop_any() {
+            self.event(event);
+        }
+    }
+
     fn end(&mut self, closing: Closing) {
+        self.tell_all_held();
         self.event(ServerEvent::Closed(closing.clone()));
         self.closing = Some(closing);
         self.phase = Phase::Closing;

@@ -148,6 +148,12 @@ impl ServerClock {
         Some(self.fastest_lead()? - self.best()?.rtt_us as f64 - self.period_us * 0.5)
     }
 
+    /// Microseconds of a tick.
+    #[must_use]
+    pub fn period_us(&self) -> f64 {
+        self.period_us
+    }
+
     /// The newest tick that arrived.
     #[must_use]
     pub fn newest(&self) -> Option<Tick> {

@@ -41,6 +41,12 @@ pub const CLIENT_OUT_FRAMES_MAX: usize = 1_024;
 pub const CLIENT_OPS_PENDING_MAX: usize = 1_024;
 /// Events that wait for a client program to fetch them; the oldest chat lines and state notices make room.
 pub const CLIENT_EVENTS_MAX: usize = 4_096;
+/// Events that wait for their tick; the oldest are told before it where there are more.
+pub const HELD_EVENTS_MAX: usize = 1_024;
+/// Microseconds that one waits for its tick at most.
+pub const HELD_US_MAX: u64 = 1_000_000;
+/// Microseconds after which a ping asks whether there is anything to wait for.
+pub const HELD_ECHO_US: u64 = 40_000;
 /// Inputs kept for prediction: over a second at the highest rate that a server takes.
 pub const PREDICTED_INPUTS_MAX: usize = 256;
 /// Seconds predicted beyond the newest state; then the own avatar stands still and waits for the network.

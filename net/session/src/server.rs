@@ -348,7 +348,7 @@ impl ServerConnection {
             self.events.push_back(ClientEvent::Op { id, op });
             return Ok(());
         };
-        self.send_message(now, &ServerMessage::OpResult { id, ok: false, entity: None, error: Some(refusal) });
+        self.send_message(now, &ServerMessage::refusal(id, refusal));
         Ok(())
     }
 

@@ -93,10 +93,11 @@ fn an_operation_is_answered_by_its_id() {
     let id = pair.client.send_op(Operation::Despawn { entity: NetId(9) }).unwrap();
     pair.run_until(400_000);
     assert!(pair.server_events.contains(&ClientEvent::Op { id, op: Operation::Despawn { entity: NetId(9) } }));
-    let done = ServerMessage::OpResult { id, ok: true, entity: Some(NetId(9)), error: None };
+    let (tick, entity) = (Some(pair.world.tick), Some(NetId(9)));
+    let done = ServerMessage::OpResult { id, ok: true, tick, entity, data: None, error: None };
     pair.server.send_message(pair.now, &done);
     pair.run_until(600_000);
-    assert!(pair.client_events.contains(&ServerEvent::OpResult { id, result: Ok(Some(NetId(9))) }));
+    assert!(pair.client_events.contains(&ServerEvent::OpResult { id, tick, result: Ok(entity), data: None }));
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub use sources::Flags;
 /// The file that is read when it stands in the working folder and no other is named.
 pub const FILE: &str = "hd1.toml";
 
+/// What `worlds.client_kbit_s_max` may be.
+const CLIENT_KBIT_S_MAX: std::ops::RangeInclusive<u32> = 64..=1_000_000;
+
 /// What is logged unless something else is asked for. web-transport-quinn warns of each client that closes its
 /// connection without having closed its session first, as a page does that is left.
 const LOG_FILTER: &str = "info,web_transport_quinn=error";
@@ -107,6 +110,10 @@ pub struct Worlds {
     pub hibernate_after_s: u64,
     /// Write recordings that `hd1 replay` re-runs.
     pub recording: bool,
+    /// Thousands of bits of state a second that each client is sent where its session does not say, 64 to the maximum.
+    pub client_kbit_s: u32,
+    /// The most that a session may ask for, 64 to 1,000,000.
+    pub client_kbit_s_max: u32,
 }
 
 /// `[demo]`.
@@ -158,7 +165,14 @@ impl Default for Config {
             },
             quic: Quic { addr: local(8080), public_port: None },
             tls: Tls { certificate: None, key: None },
-            worlds: Worlds { threads: 0, snapshot_interval_s: 5, hibernate_after_s: 600, recording: false },
+            worlds: Worlds {
+                threads: 0,
+                snapshot_interval_s: 5,
+                hibernate_after_s: 600,
+                recording: false,
+                client_kbit_s: 2_048,
+                client_kbit_s_max: 16_384,
+            },
             demo: Demo { enabled: true, scene: "lobby".into(), guests: None },
             log: Log { filter: LOG_FILTER.into(), format: LogFormat::Auto },
         }
@@ -194,6 +208,13 @@ impl Config {
         }
         if self.worlds.threads > 1024 {
             bail!("worlds.threads is {}: must be at most 1024", self.worlds.threads);
+        }
+        let (kbit_s, kbit_s_max) = (self.worlds.client_kbit_s, self.worlds.client_kbit_s_max);
+        if !CLIENT_KBIT_S_MAX.contains(&kbit_s_max) {
+            bail!("worlds.client_kbit_s_max is {kbit_s_max}: must be from 64 to 1000000");
+        }
+        if !(*CLIENT_KBIT_S_MAX.start()..=kbit_s_max).contains(&kbit_s) {
+            bail!("worlds.client_kbit_s is {kbit_s}: must be from 64 to worlds.client_kbit_s_max, {kbit_s_max}");
         }
         if self.postgres().is_some_and(|address| keys::without_password(address).is_none()) {
             // Not repeated: it may hold a password.
@@ -309,6 +330,10 @@ mod tests {
         assert!(message.contains("http.addr") && message.contains("HD1_HTTP_ADDR"), "{message}");
         let message = error("[worlds]\nsnapshot_interval_s = 0", &[]);
         assert!(message.contains("worlds.snapshot_interval_s is 0: must be from 1 to 3600"), "{message}");
+        let message = error("[worlds]\nclient_kbit_s = 20000", &[]);
+        assert!(message.contains("worlds.client_kbit_s is 20000: must be from 64 to"), "{message}");
+        let message = error("", &[("HD1_WORLDS_CLIENT_KBIT_S_MAX", "9")]);
+        assert!(message.contains("worlds.client_kbit_s_max is 9: must be from 64 to 1000000"), "{message}");
     }
 
     #[test]

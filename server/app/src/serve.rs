@@ -23,7 +23,7 @@ use crate::gates::{Tickets, WebSockets};
 use crate::news::News;
 use crate::quic::{self, Quic};
 use crate::shutdown::Signals;
-use crate::worlds::RuntimeWorlds;
+use crate::worlds::{RuntimeWorlds, bytes_of_kbit};
 use crate::{database, demo, files};
 
 /// How long worlds and clients may take to be saved and closed; the contract allows 10 s for everything.
@@ -110,7 +110,7 @@ impl Server {
 
         let news = News::default();
         let runtime = Runtime::start(runtime_config(&config), Arc::new(news.clone()))?;
-        let worlds = Arc::new(RuntimeWorlds::new(runtime.clone()));
+        let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), config.worlds.client_kbit_s_max));
         let ticket_key = TicketKey::load_or_create(&config.data)?;
         let control = Control::new(db.clone(), worlds, Arc::new(SystemClock), admin, ticket_key).await?;
         let recovery = control.recover().await?;
@@ -198,6 +198,8 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
     runtime.snapshot_interval = Duration::from_secs(worlds.snapshot_interval_s);
     runtime.hibernate_after = (worlds.hibernate_after_s > 0).then(|| Duration::from_secs(worlds.hibernate_after_s));
     runtime.recording = worlds.recording;
+    runtime.client_bytes_per_s = bytes_of_kbit(worlds.client_kbit_s);
+    runtime.client_bytes_per_s_max = bytes_of_kbit(worlds.client_kbit_s_max);
     runtime
 }
 

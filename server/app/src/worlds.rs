@@ -4,15 +4,18 @@ mod library;
 
 use std::time::Duration;
 
-use hd1_api::{Entity, SceneInfo, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{
+    Entity, MessageTo, NearPlace, ReplicationSettings, SceneInfo, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+};
 use hd1_control::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
     Worlds,
 };
-use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
+use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
 use hd1_protocol::Operation;
-use hd1_protocol::message::{Components, OpErrorCode};
-use hd1_runtime::{Request, Runtime, RuntimeError, WorldQuery, WorldSource, WorldStatus};
+use hd1_protocol::message::{Components, OpError, OpErrorCode};
+use hd1_protocol::said::{Near, To};
+use hd1_runtime::{Request, Runtime, RuntimeError, Shown, WorldQuery, WorldSource, WorldStatus};
 use hd1_sim::{EntityKey, EntityQuery, Quotas};
 use serde_json::{Map, Value, json};
 
@@ -25,13 +28,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct RuntimeWorlds {
     runtime: Runtime,
     library: Library,
+    client_kbit_s_max: u32,
 }
 
 impl RuntimeWorlds {
-    /// Over this runtime.
+    /// Over this runtime; sessions may ask for so many kbit/s of state for each client.
     #[must_use]
-    pub fn new(runtime: Runtime) -> Self {
-        Self { runtime, library: Library::default() }
+    pub fn new(runtime: Runtime, client_kbit_s_max: u32) -> Self {
+        Self { runtime, library: Library::default(), client_kbit_s_max }
     }
 
     fn spec(&self, spec: &WorldSpec, initial: WorldStatus) -> Result<hd1_runtime::WorldSpec, WorldError> {
@@ -43,6 +47,7 @@ impl RuntimeWorlds {
             tick_rate: spec.tick_rate.unwrap_or_default(),
             seed: spec.seed,
             quotas,
+            shown: shown(&spec.replication),
             initial,
         })
     }
@@ -85,6 +90,21 @@ impl Worlds for RuntimeWorlds {
             let spec = self.spec(spec, runtime_status(last))?;
             within(self.runtime.recover(session, spec)).await
         })
+    }
+
+    fn check_replication(&self, settings: &ReplicationSettings) -> Result<(), WorldError> {
+        let max = self.client_kbit_s_max;
+        match settings.client_kbit_s {
+            Some(kbit_s) if kbit_s > max => {
+                let message = format!("must be at most {max}, as this server's worlds.client_kbit_s_max says, or null");
+                Err(refused("replication.client_kbit_s", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_replication(&self, session: SessionId, settings: &ReplicationSettings) {
+        self.runtime.set_shown(session, shown(settings));
     }
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
@@ -133,6 +153,19 @@ impl Worlds for RuntimeWorlds {
             };
             let done = within(self.runtime.command(session, operation)).await?;
             done.entity.or(about).ok_or_else(|| WorldError::Failed("an operation answered no entity".to_owned()))
+        })
+    }
+
+    fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()> {
+        Box::pin(async move {
+            let SendMessage { topic, to, data } = message.clone();
+            let send = Operation::Send { topic, to: hearers(to), data };
+            match tokio::time::timeout(ANSWER_TIMEOUT, self.runtime.command(session, send)).await {
+                // Also where it is for somebody who is not there: that is a wrong value, not a missing session.
+                Ok(Err(RuntimeError::Refused(refusal))) => Err(refused_by_world(refusal)),
+                Ok(answer) => answer.map(|_| ()).map_err(world_error),
+                Err(_) => Err(WorldError::TimedOut),
+            }
         })
     }
 
@@ -189,6 +222,17 @@ impl Worlds for RuntimeWorlds {
     }
 }
 
+fn shown(settings: &ReplicationSettings) -> Shown {
+    let ReplicationSettings { view_m, cell_m, client_kbit_s } = *settings;
+    Shown { view_m, cell_m, client_bytes_per_s: client_kbit_s.map(bytes_of_kbit) }
+}
+
+/// Bytes of so many thousands of bits.
+#[must_use]
+pub const fn bytes_of_kbit(kbit: u32) -> u32 {
+    kbit.saturating_mul(1_000 / 8)
+}
+
 /// Components by name, with a name of the entity and with `null` for those to be removed.
 fn named(name: Option<String>, set: Map<String, Value>, remove: &[String]) -> Components {
     let mut components: Components = set.into_iter().collect();
@@ -226,15 +270,28 @@ fn world_error(error: RuntimeError) -> WorldError {
         RuntimeError::Conflict { .. } | RuntimeError::NotLive(_) => WorldError::WrongState(error.to_string()),
         RuntimeError::Busy | RuntimeError::Draining | RuntimeError::TooManyWorlds => WorldError::Busy,
         RuntimeError::Refused(refusal) if refusal.code == OpErrorCode::NotFound => WorldError::NoSuchEntity,
-        RuntimeError::Refused(refusal) => {
-            let path = refusal.path.unwrap_or_default();
-            // The simulation's sentence begins with the place, which problems tell apart.
-            let prefix = format!("{path}: ");
-            refused(&path, refusal.message.strip_prefix(&prefix).unwrap_or(&refusal.message).to_owned())
-        }
+        RuntimeError::Refused(refusal) => refused_by_world(refusal),
         RuntimeError::LoadFailed(reason) => refused("scene", reason),
         RuntimeError::Exists | RuntimeError::DiskFailed(_) | RuntimeError::Crashed(_) => {
             WorldError::Failed(error.to_string())
+        }
+    }
+}
+
+fn refused_by_world(refusal: OpError) -> WorldError {
+    let path = refusal.path.unwrap_or_default();
+    // The simulation's sentence begins with the place, which problems tell apart.
+    let prefix = format!("{path}: ");
+    refused(&path, refusal.message.strip_prefix(&prefix).unwrap_or(&refusal.message).to_owned())
+}
+
+fn hearers(to: MessageTo) -> To {
+    match to {
+        MessageTo::Everyone => To::Everyone,
+        MessageTo::Moderators => To::Moderators,
+        MessageTo::Player(player) => To::Player(PlayerId(player)),
+        MessageTo::Near(NearPlace { entity, position, radius }) => {
+            To::Near(Near { entity: entity.map(NetId), position, radius })
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The live world through the control plane: entities, the scene as it is now, figures.
+//! The live world through the control plane: entities, messages, the scene as it is now, figures.
 
-use hd1_api::{CreateEntity, Entity, EntityList, PatchEntity, WorldStats};
+use hd1_api::{CreateEntity, Entity, EntityList, PatchEntity, SendMessage, WorldStats};
 use hd1_core::SessionId;
 use serde_json::{Map, Value};
 
@@ -78,6 +78,15 @@ impl Control {
         self.moderate(authority, id).await?;
         self.worlds().command(id, WorldCommand::Despawn { entity }).await?;
         Ok(())
+    }
+
+    /// Says something to the programs of those who are in a world; answers once it is on its way to them.
+    ///
+    /// # Errors
+    /// A missing right, a world that does not run, what breaks rules.
+    pub async fn send_message(&self, authority: &Authority, id: SessionId, wish: &SendMessage) -> Result<()> {
+        self.moderate(authority, id).await?;
+        Ok(self.worlds().send(id, wish).await?)
     }
 
     /// The world as a scene file.

@@ -173,8 +173,13 @@ impl Control {
             let mut conn = self.inner.db.read().await?;
             system::scene(&mut conn, id).await?.ok_or(ControlError::NotFound("session"))?
         };
-        let spec =
-            WorldSpec { scene, tick_rate: Some(record.tick_rate), seed: record.seed, settings: record.settings.world };
+        let spec = WorldSpec {
+            scene,
+            tick_rate: Some(record.tick_rate),
+            seed: record.seed,
+            settings: record.settings.world,
+            replication: record.replication,
+        };
         let _held = self.inner.locks.lock(id).await;
         match self.worlds().recover(id, &spec, record.status).await {
             Ok(()) => {

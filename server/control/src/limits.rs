@@ -16,6 +16,12 @@ pub const PARTICIPANTS_MAX: u32 = 10_000;
 pub const SESSIONS_PER_OWNER_MAX: u64 = 2_000;
 /// API tokens at a time.
 pub const TOKENS_MAX: u64 = 10_000;
+/// Metres from a client's camera to what it is shown.
+pub const VIEW_M: std::ops::RangeInclusive<f32> = 1.0..=100_000.0;
+/// Cells from a camera to the end of its view at most.
+pub const VIEW_CELLS_MAX: f32 = 16.0;
+/// Thousands of bits of state a second that a client is sent at least: less would never tell it of a busy place.
+pub const CLIENT_KBIT_S_MIN: u32 = 64;
 /// Seeds lie below this, so that JSON keeps them whole.
 pub const SEED_END: u64 = 1 << 53;
 /// Characters of a participant's name.

@@ -1,6 +1,9 @@
 //! Sessions: made, listed, changed, removed.
 
-use hd1_api::{CreateSession, PatchSession, SceneSource, Session, SessionList, SessionStatus, Timestamp, Visibility};
+use hd1_api::{
+    CreateSession, PatchSession, ReplicationSettings, SceneSource, Session, SessionList, SessionStatus, Timestamp,
+    Visibility,
+};
 use hd1_core::{SessionId, TickRate};
 use hd1_store::sessions::{self as repo, SessionChange, SessionFilter, SessionRecord};
 
@@ -56,12 +59,14 @@ impl Control {
         authority.create_sessions()?;
         let owner = authority.owner().ok_or(ControlError::Unauthenticated)?;
         check_new(&wish)?;
+        self.worlds().check_replication(&wish.replication)?;
         let now = self.now();
         let scene = wish.scene.unwrap_or_else(|| SceneSource::Library(DEFAULT_SCENE.to_owned()));
         let spec = WorldSpec {
             tick_rate: wish.tick_rate,
             seed: wish.seed.unwrap_or_else(|| u64::from_le_bytes(random()) % limits::SEED_END),
             settings: wish.settings.world.clone(),
+            replication: wish.replication,
             scene,
         };
         let record = SessionRecord {
@@ -80,6 +85,7 @@ impl Control {
             },
             seed: spec.seed,
             settings: wish.settings,
+            replication: wish.replication,
             metadata: wish.metadata,
             version: 1,
             created_at: now,
@@ -167,17 +173,24 @@ impl Control {
         let mut settings = record.settings;
         settings.guests = patch.settings.guests.unwrap_or(settings.guests);
         settings.guest_role = patch.settings.guest_role.unwrap_or(settings.guest_role);
+        let replication = patch.replication.applied_to(record.replication);
+        check_replication(&replication)?;
+        self.worlds().check_replication(&replication)?;
         let change = SessionChange {
             name: patch.name.map_or(record.name, |name| name.trim().to_owned()),
             description: patch.description.unwrap_or(record.description),
             visibility: patch.visibility.unwrap_or(record.visibility),
             max_participants: patch.max_participants.unwrap_or(record.max_participants),
             settings,
+            replication,
             metadata: patch.metadata.unwrap_or(record.metadata),
         };
         repo::update(&mut conn, &hd1_store::Scope::owner(&record.owner), id, &change, now).await?;
         let changed = self.visible_in(&mut conn, authority, id).await;
         conn.commit().await?;
+        if replication != record.replication {
+            self.worlds().set_replication(id, &replication);
+        }
         Ok(to_api(changed?))
     }
 
@@ -218,6 +231,14 @@ fn check_new(wish: &CreateSession) -> Result<()> {
         Some(SceneSource::Inline(scene)) => checks.object("scene", scene, limits::SCENE_BYTES_MAX),
         None => {}
     }
+    checks.replication(&wish.replication);
+    checks.done()
+}
+
+/// The settings as a change would leave them: a cell is judged by the view.
+fn check_replication(replication: &ReplicationSettings) -> Result<()> {
+    let mut checks = Checks::default();
+    checks.replication(replication);
     checks.done()
 }
 
@@ -256,6 +277,7 @@ pub(crate) fn to_api(record: SessionRecord) -> Session {
         tick_rate: record.tick_rate,
         scene: record.scene_name,
         settings: record.settings,
+        replication: record.replication,
         metadata: record.metadata,
         version: record.version,
         created_at: Timestamp(record.created_at),

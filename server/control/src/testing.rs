@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use hd1_api::{Entity, SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{
+    Entity, ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+};
 use hd1_core::{Clock, Micros, NetId, ParticipantId, SessionId, TickRate};
 use hd1_store::Db;
 use serde_json::{Value, json};
@@ -51,6 +53,8 @@ pub struct FakeWorld {
     pub spec: WorldSpec,
     /// Its entities.
     pub entities: BTreeMap<u32, Entity>,
+    /// What was said in it.
+    pub said: Vec<SendMessage>,
     /// Who was sent away, and why.
     pub kicked: Vec<(ParticipantId, String)>,
 }
@@ -96,7 +100,8 @@ impl FakeWorlds {
             }
             SceneSource::Library(_) | SceneSource::Inline(_) => {
                 let state = WorldState { status, reason: None };
-                let world = FakeWorld { state, spec: spec.clone(), entities: BTreeMap::new(), kicked: Vec::new() };
+                let (entities, said, kicked) = Default::default();
+                let world = FakeWorld { state, spec: spec.clone(), entities, said, kicked };
                 self.lock().insert(id, world);
                 Ok(())
             }
@@ -141,6 +146,21 @@ impl Worlds for FakeWorlds {
 
     fn recover<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, last: SessionStatus) -> WorldFuture<'a, ()> {
         ready(self.make(session, spec, last))
+    }
+
+    /// The server of tests takes up to 1,000 kbit/s.
+    fn check_replication(&self, settings: &ReplicationSettings) -> Result<(), WorldError> {
+        if settings.client_kbit_s.is_some_and(|kbit_s| kbit_s > 1_000) {
+            let (path, message) = ("replication.client_kbit_s".to_owned(), "must be from 64 to 1000".to_owned());
+            return Err(WorldError::Refused { path, message });
+        }
+        Ok(())
+    }
+
+    fn set_replication(&self, session: SessionId, settings: &ReplicationSettings) {
+        if let Some(world) = self.lock().get_mut(&session) {
+            world.spec.replication = *settings;
+        }
     }
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
@@ -192,6 +212,17 @@ impl Worlds for FakeWorlds {
                 world.entities.remove(&id);
                 Ok(NetId(id))
             }
+        }))
+    }
+
+    fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()> {
+        ready(self.with(session, |world| {
+            if message.topic.is_empty() {
+                let (path, message) = ("topic".to_owned(), "must not be empty".to_owned());
+                return Err(WorldError::Refused { path, message });
+            }
+            world.said.push(message.clone());
+            Ok(())
         }))
     }
 

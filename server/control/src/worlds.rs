@@ -5,7 +5,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use hd1_api::{SceneInfo, SceneSource, SessionStatus, SnapshotTaken, WorldStats};
+use hd1_api::{ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats};
 use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
 use serde_json::{Map, Value};
 
@@ -26,6 +26,8 @@ pub struct WorldSpec {
     pub seed: u64,
     /// The world's own settings as the session's owner gave them; the implementation checks them.
     pub settings: Map<String, Value>,
+    /// How much of it each client is sent; the implementation holds it against its own limits.
+    pub replication: ReplicationSettings,
 }
 
 /// Where a world stands, as its runtime knows it.
@@ -187,6 +189,16 @@ pub trait Worlds: Send + Sync + 'static {
     /// answers; hibernated, stopped and created ones are only made known.
     fn recover<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, last: SessionStatus) -> WorldFuture<'a, ()>;
 
+    /// Would worlds of this server take such settings? Asked before they are recorded.
+    ///
+    /// # Errors
+    /// [`WorldError::Refused`] for what is beyond the server's own limits.
+    fn check_replication(&self, settings: &ReplicationSettings) -> Result<(), WorldError>;
+
+    /// Has a world send each client so much from now on, and when it runs again. Nothing where there is none. Must not
+    /// block.
+    fn set_replication(&self, session: SessionId, settings: &ReplicationSettings);
+
     /// Takes a step in the world's life and answers once it is taken. A step that leads where the world already
     /// stands is answered with success.
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()>;
@@ -202,6 +214,9 @@ pub trait Worlds: Send + Sync + 'static {
 
     /// Applies a change and answers the entity it was about.
     fn command(&self, session: SessionId, command: WorldCommand) -> WorldFuture<'_, NetId>;
+
+    /// Says something to those who are in the world, as the server, and answers once it is on its way to them.
+    fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()>;
 
     /// A part of the entities.
     fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage>;

@@ -27,6 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tick_rate: TickRate::try_from(hz)?,
             seed: 1,
             quotas: hd1_sim::Quotas::default(),
+            shown: hd1_runtime::Shown::default(),
             initial,
         };
         runtime.create(SessionId::generate(), spec).await?;

@@ -9,6 +9,7 @@ use hd1_scenes::Scene;
 use hd1_sim::Quotas;
 
 use crate::WorldStatus;
+use crate::limits::{CLIENT_STATE_BYTES_PER_S, CLIENT_STATE_BYTES_PER_S_MAX};
 use crate::time::{MachineTime, Timeline};
 
 /// Settings of one runtime.
@@ -30,6 +31,10 @@ pub struct RuntimeConfig {
     pub resume_grace: Duration,
     /// Record every world?
     pub recording: bool,
+    /// Bytes of state that one client is sent in a second where its session does not say.
+    pub client_bytes_per_s: u32,
+    /// The same at most, whatever a session says.
+    pub client_bytes_per_s_max: u32,
     /// Monotonic time; tests move it by hand.
     pub time: Arc<dyn Timeline>,
 }
@@ -49,6 +54,8 @@ impl RuntimeConfig {
             hibernate_after: Some(Duration::from_secs(60)),
             resume_grace: Duration::from_secs(30),
             recording: false,
+            client_bytes_per_s: CLIENT_STATE_BYTES_PER_S,
+            client_bytes_per_s_max: CLIENT_STATE_BYTES_PER_S_MAX,
             time: Arc::new(MachineTime::default()),
         }
     }
@@ -65,9 +72,22 @@ pub struct WorldSpec {
     pub seed: u64,
     /// Quotas and rates.
     pub quotas: Quotas,
+    /// How much of it each client is sent.
+    pub shown: Shown,
     /// What it is to be at first. [`WorldStatus::Running`] and [`WorldStatus::Paused`] load it, the others only make it
     /// known; `Crashed` and `CrashLoop` are taken as `Stopped`.
     pub initial: WorldStatus,
+}
+
+/// How much of a world each client is sent; `None` is as the scene, or the runtime's configuration, says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shown {
+    /// Metres from a client's camera to what it is shown.
+    pub view_m: Option<f32>,
+    /// Side of a cell in metres.
+    pub cell_m: Option<f32>,
+    /// Bytes of state in a second.
+    pub client_bytes_per_s: Option<u32>,
 }
 
 /// How a new world begins.

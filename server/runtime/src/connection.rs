@@ -135,8 +135,7 @@ impl Client {
                     let Some(hold) = &self.hold else { continue };
                     if let Err(error) = hold.slot.mailbox.operation(hold.player, id, op) {
                         add(&self.door.context.counters.operations_refused, 1);
-                        let error = Some(refused(error));
-                        let message = ServerMessage::OpResult { id, ok: false, entity: None, error };
+                        let message = ServerMessage::refusal(id, refused(error));
                         self.connection.send_message(self.now_us(), &message);
                     }
                 }
@@ -170,7 +169,7 @@ impl Client {
         let now = self.now_us();
         for item in taken.items {
             match item {
-                Item::Message(message) => self.connection.send_message(now, &message),
+                Item::Message { message, .. } => self.connection.send_message(now, &message),
                 Item::Structure(frame) => self.connection.send_structure(now, frame),
             }
         }

@@ -39,6 +39,7 @@ mod admission;
 mod client;
 mod connection;
 mod outbox;
+mod spoken;
 
 mod files;
 pub mod recording;
@@ -49,7 +50,7 @@ pub mod metrics;
 
 pub use admission::{Admission, Redeeming, TicketGate};
 pub use client::Refusal;
-pub use config::{RuntimeConfig, WorldSource, WorldSpec};
+pub use config::{RuntimeConfig, Shown, WorldSource, WorldSpec};
 pub use error::RuntimeError;
 pub use lifecycle::{Request, WorldStatus};
 pub use metrics::{RuntimeMetrics, WorldFigures};

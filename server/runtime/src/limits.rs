@@ -13,8 +13,13 @@ pub const WORLDS_MAX: usize = 100_000;
 /// Clients of one world.
 pub const CLIENTS_PER_WORLD_MAX: usize = 4_096;
 
-/// Bytes of state that one client is sent in a second; what does not fit waits, the nearest and the longest waiting first.
-pub const CLIENT_STATE_BYTES_PER_S: u32 = 256 * 1024;
+/// Bytes of state that one client is sent in a second unless its session or the configuration says otherwise: 2,048
+/// kbit/s. What does not fit waits, the nearest and the longest waiting first.
+pub const CLIENT_STATE_BYTES_PER_S: u32 = 256_000;
+/// The same at most unless the configuration says otherwise: 16,384 kbit/s.
+pub const CLIENT_STATE_BYTES_PER_S_MAX: u32 = 2_048_000;
+/// Cells from a viewer to the end of its view, where cell and view are given apart.
+pub const VIEW_CELLS_MAX: f32 = 16.0;
 
 /// Bytes on their way to one client's connection, the join snapshot included; beyond it the client is too slow.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hd1_core::{PlayerId, SessionId, Tick};
+use hd1_core::{PlayerId, Role, SessionId, Tick};
 use hd1_protocol::message::{OpError, Welcome};
 use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
 use hd1_replication::{ClientKey, Outgoing};
 use hd1_schema::{CatalogueHash, ComponentSchema};
-use hd1_sim::{Command, OpDone, Sim, TickInput, TickOutput, WorldEvent};
+use hd1_sim::{Command, OpDone, Sim, TickInput, TickOutput};
 
 use crate::admission::Hold;
 use crate::client::{Admitted, Client, ClientLine, Refusal};
@@ -23,6 +23,7 @@ use crate::replication::{Replication, schemas};
 use crate::roster::{Entrant, Roster};
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
+use crate::spoken::Spoken;
 use crate::time::Nanos;
 
 /// See the module's words.
@@ -114,7 +115,7 @@ impl Live {
             return Err(Refusal::of(CloseCode::Full));
         }
         let entered = self.roster.enter(entrant, key);
-        let shown = self.show(key, entered.player);
+        let shown = self.show(slot, key, entered.player);
         let shown = shown.map_err(|error| {
             self.roster.remove(entrant.participant);
             Refusal::new(CloseCode::Internal, error.to_string())
@@ -142,10 +143,17 @@ impl Live {
             catalogue: None,
             participants: self.roster.participants(),
             movement: Some(self.sim.move_rules()),
+            camera: (entrant.role == Role::Viewer).then(|| self.camera_of(entered.player)),
         };
         let (player, participant) = (entered.player, entrant.participant);
         let hold = Hold { slot: Arc::clone(slot), key, player, participant, for_good: false };
         Ok(Admitted { hold, welcome, catalogue, snapshot_tick: tick, snapshot: shown })
+    }
+
+    /// Where a viewer looks from.
+    fn camera_of(&self, player: PlayerId) -> [f32; 3] {
+        let known = self.sim.players().here.get(&player).and_then(|here| here.camera);
+        known.unwrap_or_else(|| self.sim.scene_info().first_look())
     }
 
     /// The schemas and their hash, worked out anew only when one was registered.
@@ -162,10 +170,20 @@ impl Live {
         }
     }
 
-    fn show(&mut self, key: ClientKey, player: PlayerId) -> Result<Vec<bytes::Bytes>, DecodeError> {
+    /// Each client is sent so many bytes of state in a second from now on.
+    pub fn set_client_bytes_per_s(&mut self, bytes_per_s: u32) {
+        if let Some(replication) = &mut self.replication {
+            replication.set_client_bytes_per_s(&self.sim, bytes_per_s);
+        }
+    }
+
+    fn show(&mut self, slot: &Slot, key: ClientKey, player: PlayerId) -> Result<Vec<bytes::Bytes>, DecodeError> {
         let replication = match &mut self.replication {
             Some(replication) => replication,
-            none => none.insert(Replication::begin(&mut self.sim)?),
+            none => {
+                let (shown, bytes_per_s) = slot.shown();
+                none.insert(Replication::begin(&mut self.sim, &shown, bytes_per_s)?)
+            }
         };
         replication.add(&self.sim, key, player)
     }
@@ -199,8 +217,7 @@ impl Live {
     /// Tells those who asked for something that no tick will do it.
     pub fn refuse(&self, now_ns: Nanos, operations: &[(PlayerId, u32)], error: &OpError) {
         for (player, id) in operations {
-            let message = ServerMessage::OpResult { id: *id, ok: false, entity: None, error: Some(error.clone()) };
-            self.tell(now_ns, *player, message);
+            self.tell(now_ns, *player, ServerMessage::refusal(*id, error.clone()));
         }
     }
 
@@ -238,44 +255,25 @@ impl Live {
 
     fn tell(&self, now_ns: Nanos, player: PlayerId, message: ServerMessage) {
         if let Some(client) = self.clients.values().find(|client| client.player == player) {
-            client.line.outbox.put(now_ns, [Item::Message(Arc::new(message))], None);
+            client.line.outbox.put(now_ns, [Item::message(message)], None);
         }
     }
 
     fn tell_all(&self, now_ns: Nanos, message: ServerMessage) {
-        let message = Arc::new(message);
+        let message = Item::message(message);
         for client in self.clients.values() {
-            client.line.outbox.put(now_ns, [Item::Message(Arc::clone(&message))], None);
+            client.line.outbox.put(now_ns, [message.clone()], None);
         }
     }
 
-    fn fan_out(&mut self, now_ns: Nanos, output: TickOutput) -> Result<AdminResults, DecodeError> {
-        let admin_results = output.admin_results;
+    fn fan_out(&mut self, now_ns: Nanos, mut output: TickOutput) -> Result<AdminResults, DecodeError> {
+        let admin_results = std::mem::take(&mut output.admin_results);
         if self.clients.is_empty() {
             return Ok(admin_results);
         }
-        for done in output.op_results {
-            let (entity, error) = match done.result {
-                Ok(done) => (done.entity, None),
-                Err(error) => (None, Some(error)),
-            };
-            let message = ServerMessage::OpResult { id: done.id, ok: error.is_none(), entity, error };
-            self.tell(now_ns, done.player, message);
-        }
-        for event in output.events {
-            match event {
-                WorldEvent::Joined(participant) => self.tell_all(now_ns, ServerMessage::Joined(participant)),
-                WorldEvent::Left { player } => self.tell_all(now_ns, ServerMessage::Left { player }),
-                // Replication notices by itself, also what was registered before it began.
-                WorldEvent::Registered { .. } => {}
-            }
-        }
-        for chat in output.chats {
-            let message =
-                ServerMessage::Chat { tick: output.tick, player: chat.player, name: chat.name, text: chat.text };
-            self.tell_all(now_ns, message);
-        }
-        let acks: BTreeMap<_, _> = output.input_acks.into_iter().collect();
+        let tick = output.tick;
+        let acks: BTreeMap<_, _> = std::mem::take(&mut output.input_acks).into_iter().collect();
+        let spoken = Spoken::of(output);
         let Some(replication) = &mut self.replication else { return Ok(admin_results) };
         for schema in replication.capture(&mut self.sim)? {
             // Said before the structure that may name it.
@@ -285,14 +283,15 @@ impl Live {
         for (key, client) in &mut self.clients {
             client.input_ack = acks.get(&client.player).copied().unwrap_or(client.input_ack);
             self.outgoing.clear();
-            client.line.note_tick(output.tick);
+            client.line.note_tick(tick);
             let whose = (*key, client.player);
             let is_held = client.line.state_waits();
             replication.hold(*key, is_held);
             replication.assemble(&self.sim, whose, &client.line.received(), client.input_ack, &mut self.outgoing)?;
-            let items = self.outgoing.reliable.drain(..).map(Item::Structure);
+            // What is said of a tick follows its structure: whoever hears of an entity has it.
+            let items = self.outgoing.reliable.drain(..).map(Item::Structure).chain(spoken.heard_by(client.player));
             let state = std::mem::take(&mut self.outgoing.state);
-            let state = (!state.is_empty()).then_some((output.tick, state));
+            let state = (!state.is_empty()).then_some((tick, state));
             // One that is cut off stays until its connection task, which closes it, reports it gone.
             if is_held {
                 client.line.outbox.nudge(now_ns, items);

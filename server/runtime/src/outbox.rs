@@ -9,20 +9,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use hd1_core::Tick;
-use hd1_protocol::{CloseCode, ServerMessage};
+use hd1_protocol::{CloseCode, ServerMessage, said::data_bytes};
 use tokio::sync::Notify;
 
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_ITEMS_MAX, SLOW_CLIENT_MS_MAX};
 use crate::time::{MS, Nanos};
 
-/// Memory that a message is counted with: messages are small and their exact size is known only once encoded.
+/// Memory that a message is counted with besides what it carries: messages are small and their exact size is known only
+/// once encoded.
 const MESSAGE_BYTES: usize = 256;
 
 /// A reliable thing on its way to a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
     /// Said to this client or to everyone.
-    Message(Arc<ServerMessage>),
+    Message {
+        /// What.
+        message: Arc<ServerMessage>,
+        /// What it is counted with.
+        bytes: usize,
+    },
     /// A structure batch.
     Structure(Bytes),
 }
@@ -53,9 +59,19 @@ struct Waiting {
 }
 
 impl Item {
+    /// A message, with the data that it carries counted.
+    pub fn message(message: ServerMessage) -> Self {
+        let carried = match &message {
+            ServerMessage::Message { data, .. } | ServerMessage::Request { data, .. } => data_bytes(data),
+            ServerMessage::OpResult { data: Some(data), .. } => data_bytes(data),
+            _ => 0,
+        };
+        Item::Message { message: Arc::new(message), bytes: MESSAGE_BYTES + carried }
+    }
+
     fn bytes(&self) -> usize {
         match self {
-            Item::Message(_) => MESSAGE_BYTES,
+            Item::Message { bytes, .. } => *bytes,
             Item::Structure(frame) => frame.len(),
         }
     }
@@ -186,6 +202,16 @@ mod tests {
         assert!(taken.items.is_empty());
         assert_eq!(taken.close.unwrap().0, CloseCode::TooSlow);
         assert!(!outbox.put(0, [batch(1)], None));
+    }
+
+    #[test]
+    fn what_a_message_carries_counts() {
+        let data = serde_json::Value::String("x".repeat(16 * 1024));
+        let (tick, from, topic) = (Tick(1), hd1_core::PlayerId(0), String::new());
+        let item = Item::message(ServerMessage::Message { tick, from, topic, data });
+        let outbox = Outbox::default();
+        let puts = (0..).take_while(|_| outbox.put(0, [item.clone()], None)).count();
+        assert!((500..512).contains(&puts), "{puts} of 16 KiB in 8 MiB");
     }
 
     #[test]

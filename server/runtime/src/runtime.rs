@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::TicketGate;
-use crate::config::{RuntimeConfig, WorldSpec};
+use crate::config::{RuntimeConfig, Shown, WorldSpec};
 use crate::connection::{Door, serve};
 use crate::context::Context;
 use crate::error::RuntimeError;
@@ -184,6 +184,14 @@ impl Runtime {
         let slot = self.find(session)?;
         let reason = reason.into();
         self.ask(&slot, |reply| Request::Kick { participant, reason, reply }).await
+    }
+
+    /// Has a world send each client so much. Bytes in a second hold from the next tick on, view and cells from when the
+    /// next client comes into the world while it has none. Nothing where there is no such world.
+    pub fn set_shown(&self, session: SessionId, shown: Shown) {
+        if let Some(slot) = self.0.worlds.find(session) {
+            slot.set_shown(shown);
+        }
     }
 
     /// Where a world stands this instant and, after a crash, why.

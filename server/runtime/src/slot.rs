@@ -14,7 +14,7 @@ use hd1_sim::OpDone;
 use tokio::sync::oneshot;
 
 use crate::body::{Body, Finished};
-use crate::config::WorldSpec;
+use crate::config::{Shown, WorldSpec};
 use crate::context::Context;
 use crate::error::RuntimeError;
 use crate::files::WorldFolder;
@@ -36,11 +36,13 @@ pub(crate) struct Slot {
     pub figures: Figures,
     /// Tokens by which participants come back; it outlives the world in memory.
     pub resume: Mutex<ResumeBook<Resumable>>,
+    /// How much each client is sent, from now on.
+    shown: Mutex<Shown>,
     task: OnceLock<TaskId>,
     inbox: Mutex<Inbox>,
     /// Control-plane operations whose answers are awaited, by request.
     admin: Mutex<HashMap<u64, Reply<OpDone>>>,
-    shown: Mutex<(WorldStatus, Option<String>)>,
+    status: Mutex<(WorldStatus, Option<String>)>,
     body: Mutex<Body>,
 }
 
@@ -86,10 +88,11 @@ impl Slot {
             mailbox: Mailbox::default(),
             figures: Figures::default(),
             resume: Mutex::new(ResumeBook::new(grace_us)),
+            shown: Mutex::new(spec.shown),
             task: OnceLock::new(),
             inbox: Mutex::default(),
             admin: Mutex::default(),
-            shown: Mutex::new((status, None)),
+            status: Mutex::new((status, None)),
             body: Mutex::new(Body::new(status)),
             spec,
         });
@@ -101,7 +104,20 @@ impl Slot {
 
     /// Where the world stands and, after a crash, why. Never waits for a tick.
     pub fn status(&self) -> (WorldStatus, Option<String>) {
-        lock(&self.shown).clone()
+        lock(&self.status).clone()
+    }
+
+    /// How much each client is sent: the session's wish, and the bytes of state in a second that come of it.
+    pub fn shown(&self) -> (Shown, u32) {
+        let shown = *lock(&self.shown);
+        let config = &self.context.config;
+        let bytes_per_s = shown.client_bytes_per_s.unwrap_or(config.client_bytes_per_s);
+        (shown, bytes_per_s.min(config.client_bytes_per_s_max))
+    }
+
+    /// Changes it: what is bounded in a second at once, the view once the world is without clients.
+    pub fn set_shown(&self, shown: Shown) {
+        *lock(&self.shown) = shown;
     }
 
     /// Leaves a request.
@@ -233,7 +249,7 @@ impl Slot {
 
     pub fn show(&self, status: WorldStatus, reason: Option<String>) {
         let changed = {
-            let mut shown = lock(&self.shown);
+            let mut shown = lock(&self.status);
             let changed = *shown != (status, reason.clone());
             *shown = (status, reason.clone());
             changed

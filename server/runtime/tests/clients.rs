@@ -11,7 +11,7 @@ use support::{Rig, TestClient, hello, moving, spec, still, ticket};
 
 fn op_result(client: &TestClient, id: u32) -> Option<&Result<Option<NetId>, hd1_protocol::message::OpError>> {
     client.events.iter().find_map(|event| match event {
-        ServerEvent::OpResult { id: of, result } if *of == id => Some(result),
+        ServerEvent::OpResult { id: of, result, .. } if *of == id => Some(result),
         _ => None,
     })
 }
@@ -38,7 +38,9 @@ async fn two_clients_see_the_same_moving_world_and_each_other() {
     rig.until(&mut bob, |c| c.is_ready() && avatars(c) == 2).await;
     let from = completed(&ada);
     rig.until(&mut ada, |c| avatars(c) == 2 && completed(c) > from + 20).await;
-    assert!(ada.events.iter().any(|e| matches!(e, ServerEvent::Joined(p) if p.name == "bob")));
+    assert!(
+        ada.events.iter().any(|e| matches!(e, ServerEvent::Joined { participant, .. } if participant.name == "bob"))
+    );
     assert_eq!(ada.connection.mirror().stats().desyncs, 0);
     let id = bob.connection.send_op(Operation::Chat { text: "hello".into() }).unwrap();
     rig.until(&mut bob, |c| op_result(c, id).is_some_and(Result::is_ok)).await;
@@ -47,7 +49,7 @@ async fn two_clients_see_the_same_moving_world_and_each_other() {
     rig.until(&mut ada, heard).await;
     bob.connection.bye();
     bob.pump(rig.now_us()).await;
-    rig.until(&mut ada, |c| c.events.iter().any(|e| matches!(e, ServerEvent::Left(_))) && avatars(c) == 1).await;
+    rig.until(&mut ada, |c| c.events.iter().any(|e| matches!(e, ServerEvent::Left { .. })) && avatars(c) == 1).await;
     let figures = rig.runtime.figures(session).unwrap();
     assert_eq!(figures.client_count, 1);
     assert!(figures.bytes_in > 0 && figures.bytes_out > 0);

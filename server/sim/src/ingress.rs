@@ -8,9 +8,11 @@ use hd1_schema::ComponentSchema;
 use hd1_world::Catalogue;
 
 use crate::input::Command;
+use crate::messages;
 use crate::operations::{self, Actor};
 use crate::output::{OpDone, OpResult, TickOutput, WorldEvent};
 use crate::players::{self, Players};
+use crate::requests::{self, Question};
 use crate::sim::Config;
 use crate::step::{SimConfig, Step};
 
@@ -21,8 +23,10 @@ pub(crate) fn apply(world: &mut World, command: &Command) {
         Command::Leave { player } => players::leave(world, *player),
         Command::Input { player, sample } => players::input(world, *player, *sample),
         Command::Op { player, id, op } => {
-            let result = client_operation(world, *player, op);
-            world.resource_mut::<TickOutput>().op_results.push(OpResult { player: *player, id: *id, result });
+            // What asks another player is answered by that one.
+            if let Some(result) = client_operation(world, *player, *id, op).transpose() {
+                world.resource_mut::<TickOutput>().op_results.push(OpResult { player: *player, id: *id, result });
+            }
         }
         Command::Admin { request, op } => {
             let result = operations::apply(world, Actor::Admin, op);
@@ -35,19 +39,26 @@ pub(crate) fn apply(world: &mut World, command: &Command) {
     }
 }
 
-fn client_operation(world: &mut World, id: PlayerId, op: &Operation) -> Result<OpDone, OpError> {
+fn client_operation(world: &mut World, id: PlayerId, op_id: u32, op: &Operation) -> Result<Option<OpDone>, OpError> {
     let Step { tick, rate, .. } = *world.resource::<Step>();
     let SimConfig { quotas, .. } = world.resource::<Config>().0;
     let mut players = world.resource_mut::<Players>();
     let Some(player) = players.here.get_mut(&id) else {
         return Err(operations::refuse(OpErrorCode::Denied, "not in this world; join first"));
     };
-    if !player.bucket.take(tick, rate, &quotas) {
+    if !player.bucket.take(messages::cost(op), tick, rate, &quotas) {
         let message = format!("more than {} operations a second; wait", quotas.ops_per_second);
         return Err(operations::refuse(OpErrorCode::RateLimited, message));
     }
-    let role = player.role;
-    operations::apply(world, Actor::Player(id, role), op)
+    let actor = Actor::Player(id, player.role);
+    operations::check_role(actor, op)?;
+    match op {
+        Operation::Ask { to, topic, data, timeout_ticks } => {
+            let question = Question { op: op_id, to: *to, topic, data, timeout_ticks: *timeout_ticks };
+            requests::ask(world, id, &question).map(|()| None)
+        }
+        _ => operations::apply(world, actor, op).map(Some),
+    }
 }
 
 fn register(world: &mut World, schema: &ComponentSchema) -> Result<OpDone, OpError> {

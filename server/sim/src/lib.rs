@@ -18,7 +18,9 @@ pub mod players;
 
 mod entities;
 mod ingress;
+mod messages;
 mod operations;
+mod requests;
 
 mod avatar;
 mod hierarchy;
@@ -39,7 +41,7 @@ pub mod view;
 pub mod fault;
 
 pub use input::{Command, TickInput};
-pub use output::{Chat, OpDone, OpResult, TickOutput, WorldEvent};
+pub use output::{Answered, Chat, Message, OpDone, OpResult, Recipients, Request, TickOutput, WorldEvent};
 pub use players::{Player, Players};
 pub use quotas::Quotas;
 pub use rewind::{Hit, Rewound};

@@ -17,3 +17,21 @@ pub const REWIND_CHANGES_MAX: usize = 262_144;
 pub const RAY_SHAPES_PER_TICK_MAX: usize = 65_536;
 /// Metres that a ray reaches.
 pub const PICK_DISTANCE_M_MAX: f32 = 1_000.0;
+/// Bytes that one player is told under topics in one tick: messages, requests and answers together.
+pub const SAID_BYTES_PER_TICK_MAX: usize = 64 * 1024;
+/// Bytes that each of them counts besides its topic and its data.
+pub const SAID_OVERHEAD_BYTES: usize = 256;
+/// Bytes of data that cost as much as an operation, of a player's rate of operations.
+pub const SAID_BYTES_PER_OPERATION: usize = 1024;
+/// Players whose place is looked at in one tick for messages to those who are near: some milliseconds.
+pub const NEAR_LOOKS_PER_TICK_MAX: usize = 65_536;
+/// Requests of one player that wait for an answer.
+pub const ASKED_BY_PLAYER_MAX: usize = 16;
+/// Requests that wait for one player's answer.
+pub const ASKED_OF_PLAYER_MAX: usize = 64;
+/// Bytes of topics and data of all requests of a world that wait.
+pub const ASKED_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds that a request waits where it does not say.
+pub const ASK_TIMEOUT_S: u32 = 10;
+/// Seconds that a request waits at most.
+pub const ASK_TIMEOUT_S_MAX: u32 = 60;

@@ -22,7 +22,7 @@ use crate::players::Players;
 use crate::rewind::{self, History};
 use crate::scene_info::SceneInfo;
 use crate::sim::Config;
-use crate::{entities, hierarchy};
+use crate::{entities, hierarchy, messages, requests};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,7 @@ const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, L
 
 /// Does it, or says why not.
 pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<OpDone, OpError> {
-    if let Actor::Player(_, Role::Viewer) = actor {
-        return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
-    }
+    check_role(actor, op)?;
     match op {
         Operation::Spawn { components } => spawn(world, actor, components),
         Operation::Update { entity, components } => update(world, actor, *entity, components),
@@ -50,7 +48,24 @@ pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<O
         Operation::Chat { text } => chat(world, actor, text),
         Operation::View { position, rotation } => view(world, actor, *position, *rotation),
         Operation::Pick { origin, direction, tick } => pick(world, actor, *origin, *direction, *tick),
+        Operation::Send { topic, to, data } => messages::send(world, actor, topic, to, data),
+        Operation::Ask { .. } => Err(refuse(OpErrorCode::Denied, "only players ask players")),
+        Operation::Answer { request, data, error } => match actor {
+            Actor::Player(player, _) => {
+                requests::answer(world, player, *request, data, error.as_deref()).map(|()| OpDone::default())
+            }
+            Actor::Admin => Err(refuse(OpErrorCode::Denied, "only players are asked")),
+        },
     }
+}
+
+/// Viewers look, and answer where they are asked; more they may not.
+pub(crate) fn check_role(actor: Actor, op: &Operation) -> Result<(), OpError> {
+    let is_harmless = matches!(op, Operation::View { .. } | Operation::Answer { .. });
+    if matches!(actor, Actor::Player(_, Role::Viewer)) && !is_harmless {
+        return Err(refuse(OpErrorCode::Denied, "viewers change nothing; ask for the participant role"));
+    }
+    Ok(())
 }
 
 /// A refusal without a place.
@@ -124,18 +139,25 @@ fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> 
     Ok(OpDone::default())
 }
 
+/// Where a player's camera is: seen by others where it has an avatar to sit on, else known only to replication.
 fn view(world: &mut World, actor: Actor, position: [f32; 3], rotation: [f32; 4]) -> Result<OpDone, OpError> {
-    let avatar = match actor {
-        Actor::Player(player, _) => world.resource::<Players>().here.get(&player).and_then(|p| p.avatar),
-        Actor::Admin => None,
-    };
-    let Some((id, entity)) = avatar.and_then(|id| Some((id, entity_of(world, id)?))) else {
-        return Err(refuse(OpErrorCode::Denied, "only a player with an avatar has a camera"));
+    let Actor::Player(player, role) = actor else {
+        return Err(refuse(OpErrorCode::Denied, "only players have a camera"));
     };
     let schema = CameraView::schema();
     let values = serde_json::json!({ "position": position, "rotation": rotation });
     let record = schema.parse_json(&values, "view").map_err(invalid)?;
     let next = CameraView::from_record(&record);
+    if role == Role::Viewer {
+        if let Some(viewer) = world.resource_mut::<Players>().here.get_mut(&player) {
+            viewer.camera = Some(next.position);
+        }
+        return Ok(OpDone::default());
+    }
+    let avatar = world.resource::<Players>().here.get(&player).and_then(|p| p.avatar);
+    let Some((id, entity)) = avatar.and_then(|id| Some((id, entity_of(world, id)?))) else {
+        return Err(refuse(OpErrorCode::Denied, "only a player with an avatar has a camera"));
+    };
     let mut entity = world.entity_mut(entity);
     if entity.get::<CameraView>() != Some(&next) {
         entity.insert(next);

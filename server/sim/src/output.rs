@@ -5,6 +5,7 @@ use hd1_core::{NetId, PlayerId, Tick};
 use hd1_protocol::message::{OpError, Participant};
 use hd1_schema::ComponentSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// The answers and events of one tick, each in the order in which they came about.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,62 @@ pub struct TickOutput {
     pub avatars: Vec<(PlayerId, NetId)>,
     /// What else happened.
     pub events: Vec<WorldEvent>,
+    /// What programs say to each other.
+    pub messages: Vec<Message>,
+    /// What programs are asked.
+    pub requests: Vec<Request>,
+    /// What became of requests, for those who asked.
+    pub answers: Vec<Answered>,
+}
+
+/// Something said under a topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who hears it.
+    pub to: Recipients,
+    /// Who says it; 0 is the server.
+    pub from: PlayerId,
+    /// What it is about.
+    pub topic: String,
+    /// What.
+    pub data: Json,
+}
+
+/// Who hears something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recipients {
+    /// Whoever is here.
+    Everyone,
+    /// These, ascending.
+    Players(Vec<PlayerId>),
+}
+
+/// A request to one player's program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who is asked.
+    pub to: PlayerId,
+    /// Its number in the world.
+    pub id: u32,
+    /// Who asks.
+    pub from: PlayerId,
+    /// What it is about.
+    pub topic: String,
+    /// What.
+    pub data: Json,
+    /// The last tick in which an answer counts.
+    pub until: Tick,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Who asked.
+    pub player: PlayerId,
+    /// By which operation.
+    pub id: u32,
+    /// The answer, or why there is none.
+    pub result: Result<Json, OpError>,
 }
 
 /// The answer to a client's operation.

@@ -10,12 +10,14 @@ use hd1_protocol::InputSample;
 use hd1_protocol::limits::NAME_BYTES_MAX;
 use hd1_protocol::message::Participant;
 use hd1_world::components::{Avatar, Owner};
+use hd1_world::math::Vec3;
 use hd1_world::movement::Intent;
 use serde::{Deserialize, Serialize};
 
 use crate::output::{TickOutput, WorldEvent};
 use crate::quotas::Bucket;
-use crate::{avatar, entities};
+use crate::scene_info::SceneInfo;
+use crate::{avatar, entities, requests};
 
 /// Everyone who is here, and how many entities each player owns, here or not.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,9 @@ pub struct Player {
     pub intent: Intent,
     /// Operations left.
     pub bucket: Bucket,
+    /// Where a viewer looks from, in metres; who has an avatar has a `CameraView` on it instead.
+    #[serde(default)]
+    pub camera: Option<Vec3>,
 }
 
 /// How an intent is written down.
@@ -61,8 +66,11 @@ struct IntentForm {
 /// Someone is here now, or again.
 pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, client: ClientType) {
     let name = shown_name(name);
-    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket));
-    let (kept, bucket) = before.unwrap_or_default();
+    requests::came_back(world, id);
+    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket, player.camera));
+    let (kept, bucket, camera) = before.unwrap_or_default();
+    let first_look = || world.resource::<SceneInfo>().first_look();
+    let camera = (role == Role::Viewer).then(|| camera.unwrap_or_else(first_look));
     if role == Role::Viewer
         && let Some(avatar) = kept
     {
@@ -73,7 +81,8 @@ pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, clie
         Some(avatar) => Some(avatar),
         None => Some(avatar::spawn(world, id, &name)),
     };
-    let player = Player { name: name.clone(), role, client, avatar, input_seq: 0, intent: Intent::default(), bucket };
+    let intent = Intent::default();
+    let player = Player { name: name.clone(), role, client, avatar, input_seq: 0, intent, bucket, camera };
     world.resource_mut::<Players>().here.insert(id, player);
     let mut output = world.resource_mut::<TickOutput>();
     if let Some(avatar) = avatar {
@@ -88,6 +97,7 @@ pub(crate) fn leave(world: &mut World, id: PlayerId) {
     if let Some(avatar) = player.avatar {
         entities::despawn(world, avatar);
     }
+    requests::left(world, id);
     world.resource_mut::<TickOutput>().events.push(WorldEvent::Left { player: id });
 }
 

@@ -31,16 +31,18 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Takes one operation out; `false` where there is none left.
-    pub fn take(&mut self, now: Tick, rate: TickRate, quotas: &Quotas) -> bool {
+    /// Takes so many operations out; `false` where not so many are left. More than may be asked for at once are taken as
+    /// that many.
+    pub fn take(&mut self, count: u32, now: Tick, rate: TickRate, quotas: &Quotas) -> bool {
         let refilled =
             now.since(self.at).saturating_mul(u64::from(quotas.ops_per_second) * 1000 / u64::from(rate.hz()));
         self.spent_milli = self.spent_milli.saturating_sub(refilled);
         self.at = now;
-        if self.spent_milli + 1000 > u64::from(quotas.ops_burst) * 1000 {
+        let wanted = u64::from(count.min(quotas.ops_burst.max(1))) * 1000;
+        if self.spent_milli + wanted > u64::from(quotas.ops_burst) * 1000 {
             return false;
         }
-        self.spent_milli += 1000;
+        self.spent_milli += wanted;
         true
     }
 }
@@ -54,10 +56,13 @@ mod tests {
         let quotas = Quotas { ops_per_second: 10, ops_burst: 3, ..Quotas::default() };
         let rate = TickRate::try_from(20).unwrap();
         let mut bucket = Bucket::default();
-        let taken = (0..5).filter(|_| bucket.take(Tick(7), rate, &quotas)).count();
+        let taken = (0..5).filter(|_| bucket.take(1, Tick(7), rate, &quotas)).count();
         assert_eq!(taken, 3);
-        assert!(!bucket.take(Tick(8), rate, &quotas), "half an operation is none");
-        assert!(bucket.take(Tick(9), rate, &quotas));
-        assert!(!bucket.take(Tick(9), rate, &quotas));
+        assert!(!bucket.take(1, Tick(8), rate, &quotas), "half an operation is none");
+        assert!(bucket.take(1, Tick(9), rate, &quotas));
+        assert!(!bucket.take(1, Tick(9), rate, &quotas));
+        assert!(!bucket.take(2, Tick(11), rate, &quotas) && bucket.take(1, Tick(11), rate, &quotas));
+        assert!(bucket.take(99, Tick(99), rate, &quotas), "what is more than all is all");
+        assert!(!bucket.take(1, Tick(99), rate, &quotas));
     }
 }

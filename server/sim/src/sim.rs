@@ -15,11 +15,13 @@ use rand_core::SeedableRng;
 
 use crate::avatar::AvatarRules;
 use crate::input::TickInput;
+use crate::messages::Load;
 use crate::output::TickOutput;
 use crate::players::Players;
+use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{avatar, entities, hierarchy, ingress, lifetime, motion, physics, rewind, state_hash};
+use crate::{avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]
@@ -99,6 +101,8 @@ impl Sim {
         app.insert_resource(Config(config));
         app.init_resource::<TickOutput>();
         app.init_resource::<Players>();
+        app.init_resource::<Load>();
+        app.init_resource::<Requests>();
         let has_physics = info.settings.gravity.is_some();
         app.insert_resource(info);
         app.add_plugins((avatar::plugin, motion::plugin, lifetime::plugin, hierarchy::plugin, rewind::plugin));
@@ -120,6 +124,7 @@ impl Sim {
         for command in &input.commands {
             ingress::apply(world, command);
         }
+        requests::expire(world);
         world.run_schedule(Ingress);
         world.run_schedule(Simulate);
         world.run_schedule(Plugins);

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::SNAPSHOT_BYTES_MAX;
 use crate::physics::Physics;
 use crate::players::Players;
+use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::sim::{Config, Sim};
 use crate::step::{Random, SimConfig, Step};
@@ -171,6 +172,7 @@ impl Sim {
         for section in body.sections {
             match section.name.as_str() {
                 PLAYERS => world.insert_resource(rmp_serde::from_slice::<Players>(&section.bytes)?),
+                REQUESTS => world.insert_resource(rmp_serde::from_slice::<Requests>(&section.bytes)?),
                 BODIES => bodies = Some(rmp_serde::from_slice(&section.bytes)?),
                 PHYSICS => physics = Some(hd1_physics::from_bytes(&section.bytes)?),
                 name => return Err(SnapshotError::Malformed(format!("unknown section {name}"))),
@@ -185,6 +187,7 @@ impl Sim {
 }
 
 const PLAYERS: &str = "players";
+const REQUESTS: &str = "requests";
 const BODIES: &str = "bodies";
 const PHYSICS: &str = "physics";
 
@@ -199,6 +202,10 @@ fn sections(world: &World) -> Vec<Section> {
         Err(error) => unreachable!("a section's types can all be written: {error}"),
     };
     add(PLAYERS, rmp_serde::to_vec(world.resource::<Players>()));
+    let requests = world.resource::<Requests>();
+    if !requests.is_unused() {
+        add(REQUESTS, rmp_serde::to_vec(requests));
+    }
     if let Some(physics) = world.get_resource::<Physics>() {
         add(BODIES, rmp_serde::to_vec(&physics.bodies));
     }

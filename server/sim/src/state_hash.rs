@@ -10,6 +10,7 @@ use hd1_world::{Event, NetIdMap, NetIds, Watch};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::players::Players;
+use crate::requests::Requests;
 use crate::step::{Random, Step};
 
 /// The sum so far and the parts it is made of.
@@ -39,6 +40,10 @@ pub(crate) fn content_hash(world: &mut World) -> u64 {
     rest.extend_from_slice(&world.resource::<NetIds>().next.to_le_bytes());
     rest.extend_from_slice(&world.resource::<Random>().0.get_word_pos().to_le_bytes());
     rest.extend_from_slice(&rmp_serde::to_vec(world.resource::<Players>()).unwrap_or_default());
+    let requests = world.resource::<Requests>();
+    if !requests.is_unused() {
+        rest.extend_from_slice(&rmp_serde::to_vec(requests).unwrap_or_default());
+    }
     xxh3_64(&rest)
 }
 

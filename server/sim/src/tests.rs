@@ -2,6 +2,7 @@
 
 mod determinism;
 mod features;
+mod messages;
 mod operations;
 mod physics;
 mod players;

@@ -1,6 +1,6 @@
 //! Sessions: the directory of worlds.
 
-use hd1_api::{SceneSource, SessionSettings, SessionStatus, Visibility};
+use hd1_api::{ReplicationSettings, SceneSource, SessionSettings, SessionStatus, Visibility};
 use hd1_core::{Micros, SessionId, TickRate};
 use serde_json::{Map, Value};
 
@@ -35,6 +35,8 @@ pub struct SessionRecord {
     pub seed: u64,
     /// What it allows.
     pub settings: SessionSettings,
+    /// How much of its world each client is sent.
+    pub replication: ReplicationSettings,
     /// The owner's data.
     pub metadata: Map<String, Value>,
     /// Counts the changes of what its owner sets, from 1; what is written ignores it.
@@ -61,6 +63,7 @@ pub(crate) struct SessionRow {
     scene_name: Option<String>,
     seed: i64,
     settings: String,
+    replication: String,
     metadata: String,
     version: i64,
     created_at: i64,
@@ -84,6 +87,7 @@ impl TryFrom<SessionRow> for SessionRecord {
                 .ok_or_else(|| corrupt("tick_rate"))?,
             seed: row.seed.try_into().map_err(|_| corrupt("seed"))?,
             settings: serde_json::from_str(&row.settings).map_err(|_| corrupt("settings"))?,
+            replication: serde_json::from_str(&row.replication).map_err(|_| corrupt("replication"))?,
             metadata: serde_json::from_str(&row.metadata).map_err(|_| corrupt("metadata"))?,
             version: row.version.try_into().map_err(|_| corrupt("version"))?,
             participant_count: row.taken.try_into().map_err(|_| corrupt("participant_count"))?,
@@ -124,6 +128,8 @@ pub struct SessionChange {
     pub max_participants: u32,
     /// What it allows.
     pub settings: SessionSettings,
+    /// How much of its world each client is sent.
+    pub replication: ReplicationSettings,
     /// The owner's data.
     pub metadata: Map<String, Value>,
 }
@@ -131,7 +137,7 @@ pub struct SessionChange {
 macro_rules! columns {
     () => {
         "s.id, s.name, s.description, s.owner, s.status, s.status_reason, s.visibility, s.max_participants, \
-         s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.version, s.created_at, s.updated_at, \
+         s.tick_rate, s.scene_name, s.seed, s.settings, s.replication, s.metadata, s.version, s.created_at, s.updated_at, \
          (SELECT count(*) FROM participants p WHERE p.session_id = s.id \
             AND (p.state = 'connected' OR (p.state = 'joining' AND p.held_until > $1))) AS taken"
     };
@@ -163,8 +169,8 @@ pub async fn insert(conn: &mut Conn, session: &SessionRecord, scene: &SceneSourc
     conn.exec(
         sql!(
             "INSERT INTO sessions (id, name, description, owner, status, status_reason, visibility, max_participants, \
-             tick_rate, scene_name, scene_inline, seed, settings, metadata, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+             tick_rate, scene_name, scene_inline, seed, settings, replication, metadata, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         ),
         (
             session.id.to_string(),
@@ -180,6 +186,7 @@ pub async fn insert(conn: &mut Conn, session: &SessionRecord, scene: &SceneSourc
             inline,
             session.seed.cast_signed(),
             json(&session.settings),
+            json(&session.replication),
             json(&session.metadata),
             session.created_at.0,
             session.updated_at.0,
@@ -254,7 +261,7 @@ pub async fn list(
                 "SELECT s.*, (SELECT count(*) FROM participants p WHERE p.session_id = s.id \
                    AND (p.state = 'connected' OR (p.state = 'joining' AND p.held_until > $8))) AS taken FROM ( \
                    SELECT s.id, s.name, s.description, s.owner, s.status, s.status_reason, s.visibility, \
-                   s.max_participants, s.tick_rate, s.scene_name, s.seed, s.settings, s.metadata, s.version, \
+                   s.max_participants, s.tick_rate, s.scene_name, s.seed, s.settings, s.replication, s.metadata, s.version, \
                    s.created_at, s.updated_at FROM sessions s WHERE ",
                 listed!(),
                 " ORDER BY s.created_at DESC, s.id DESC LIMIT $6 OFFSET $7) s ORDER BY s.created_at DESC, s.id DESC"
@@ -299,7 +306,7 @@ pub async fn update(
         .exec(
             sql!(
                 "UPDATE sessions SET name = $4, description = $5, visibility = $6, max_participants = $7, \
-                 settings = $8, metadata = $9, updated_at = $10, version = version + 1 \
+                 settings = $8, replication = $9, metadata = $10, updated_at = $11, version = version + 1 \
                  WHERE id = $1 AND ($2 OR owner = $3)"
             ),
             (
@@ -311,6 +318,7 @@ pub async fn update(
                 change.visibility.as_str(),
                 i64::from(change.max_participants),
                 json(&change.settings),
+                json(&change.replication),
                 json(&change.metadata),
                 now.0,
             ),

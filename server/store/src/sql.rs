@@ -125,6 +125,7 @@ args!(A B C D E F G H I J K L M);
 args!(A B C D E F G H I J K L M O);
 args!(A B C D E F G H I J K L M O P);
 args!(A B C D E F G H I J K L M O P Q);
+args!(A B C D E F G H I J K L M O P Q R);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 pub mod entity;
 pub mod error;
+pub mod message;
 pub mod page;
 pub mod participant;
 pub mod schemas;
@@ -15,13 +16,14 @@ pub mod world;
 
 pub use entity::{CreateEntity, Entity, EntityList, PatchEntity};
 pub use error::{ErrorCode, FieldError, Problem};
+pub use message::{MessageTo, NearPlace, SendMessage};
 pub use page::Pagination;
 pub use participant::{
     Endpoints, JoinRequest, JoinResponse, KickRequest, LeaveRequest, Participant, ParticipantList, ParticipantState,
 };
 pub use session::{
-    CreateSession, PatchSession, PatchSettings, SceneSource, Session, SessionList, SessionSettings, SessionStatus,
-    Visibility,
+    CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session,
+    SessionList, SessionSettings, SessionStatus, Visibility,
 };
 pub use time::Timestamp;
 pub use token::{ApiRole, CreateToken, CreatedToken, Token, TokenId, TokenList};

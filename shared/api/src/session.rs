@@ -1,7 +1,7 @@
 //! Sessions in JSON: the durable record of a world, and what may be asked of it.
 
 use hd1_core::{Role, SessionId, TickRate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -114,6 +114,24 @@ impl Default for SessionSettings {
     }
 }
 
+/// How much of its world each client of a session is sent. What is `null` is as the scene, or the server, says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplicationSettings {
+    /// Metres from a client's camera to what it is shown, 1 to 100,000. `null`: the scene's `view.distance`; where the
+    /// scene has none, everything is shown.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub view_m: Option<f32>,
+    /// Side in metres of the cells in which things come into view and leave it, from a sixteenth of `view_m` (at least
+    /// 1) to `view_m`. `null`: a quarter of `view_m` where that is given, else the scene's `view.cell`.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub cell_m: Option<f32>,
+    /// Thousands of bits of state that each client is sent in a second: what does not fit waits, the nearest and the
+    /// longest waiting first. From 64 to the server's `worlds.client_kbit_s_max`. `null`: its `worlds.client_kbit_s`.
+    #[schema(minimum = 64)]
+    pub client_kbit_s: Option<u32>,
+}
+
 /// What a new world holds: a scene of the library by its name, or a scene file's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -156,6 +174,9 @@ pub struct Session {
     pub scene: Option<String>,
     /// What it allows.
     pub settings: SessionSettings,
+    /// How much of its world each client is sent.
+    #[serde(default)]
+    pub replication: ReplicationSettings,
     /// The owner's own data, never read by the server; at most 16 KiB.
     #[schema(schema_with = schemas::object)]
     pub metadata: Map<String, Value>,
@@ -204,6 +225,9 @@ pub struct CreateSession {
     /// What it allows.
     #[serde(default)]
     pub settings: SessionSettings,
+    /// How much of its world each client is sent.
+    #[serde(default)]
+    pub replication: ReplicationSettings,
     /// The owner's own data, at most 16 KiB.
     #[serde(default)]
     #[schema(schema_with = schemas::object)]
@@ -226,6 +250,7 @@ impl CreateSession {
             scene: None,
             seed: None,
             settings: SessionSettings::default(),
+            replication: ReplicationSettings::default(),
             metadata: Map::new(),
             autostart: true,
         }
@@ -253,6 +278,43 @@ pub struct PatchSettings {
     pub guest_role: Option<Role>,
 }
 
+/// Changes to how much each client is sent; what is absent stays, what is `null` is as the scene or the server says.
+///
+/// `client_kbit_s` holds at once, `view_m` and `cell_m` from when the next client comes into a world without any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PatchReplication {
+    /// As in `ReplicationSettings`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f32>)]
+    pub view_m: Option<Option<f32>>,
+    /// As in `ReplicationSettings`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f32>)]
+    pub cell_m: Option<Option<f32>>,
+    /// As in `ReplicationSettings`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub client_kbit_s: Option<Option<u32>>,
+}
+
+impl PatchReplication {
+    /// The settings with these changes.
+    #[must_use]
+    pub fn applied_to(self, settings: ReplicationSettings) -> ReplicationSettings {
+        ReplicationSettings {
+            view_m: self.view_m.unwrap_or(settings.view_m),
+            cell_m: self.cell_m.unwrap_or(settings.cell_m),
+            client_kbit_s: self.client_kbit_s.unwrap_or(settings.client_kbit_s),
+        }
+    }
+}
+
+/// A field that is there, be it `null`: one that is absent is not asked for its value.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// Changes to a session; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -271,6 +333,8 @@ pub struct PatchSession {
     pub max_participants: Option<u32>,
     /// What it allows.
     pub settings: PatchSettings,
+    /// How much of its world each client is sent.
+    pub replication: PatchReplication,
     /// Replaces the metadata whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::object)]

@@ -20,6 +20,7 @@ pub mod packet;
 pub mod predict;
 pub mod receipt;
 pub mod residual;
+pub mod said;
 pub mod shapes;
 pub mod snapshot;
 pub mod state;

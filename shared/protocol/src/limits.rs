@@ -10,6 +10,16 @@ pub const DATAGRAM_BYTES_MAX: usize = 1024;
 pub const DEPTH_MAX: usize = 16;
 /// Bytes of one chat line.
 pub const CHAT_BYTES_MAX: usize = 1024;
+/// Bytes of a topic.
+pub const TOPIC_BYTES_MAX: usize = 64;
+/// Bytes of what is said under a topic, as compact JSON.
+pub const SAID_BYTES_MAX: usize = 16 * 1024;
+/// Nesting of it: with the message around it still within [`DEPTH_MAX`].
+pub const SAID_DEPTH_MAX: usize = 12;
+/// Metres around a place within which players are said something.
+pub const SAID_RADIUS_M_MAX: f32 = 10_000.0;
+/// Bytes of the words with which a request is declined.
+pub const DECLINED_BYTES_MAX: usize = 1024;
 /// Bytes of a participant's shown name.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Components named in one operation.

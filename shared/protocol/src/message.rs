@@ -8,6 +8,8 @@ use hd1_schema::{CatalogueHash, ComponentSchema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
+use crate::said::To;
+
 /// Components by name with their JSON form; `null` removes one in an update.
 pub type Components = BTreeMap<String, Json>;
 
@@ -126,6 +128,42 @@ pub enum Operation {
         /// The tick drawn; the server takes the nearest that it remembers.
         tick: Tick,
     },
+    /// Say something to others' programs, which hear it as [`ServerMessage::Message`].
+    Send {
+        /// What it is about, as those who hear it know it.
+        topic: String,
+        /// Who hears it.
+        #[serde(default)]
+        to: To,
+        /// What.
+        #[serde(default)]
+        data: Json,
+    },
+    /// Ask another player's program, which hears it as [`ServerMessage::Request`]; the result comes when that has
+    /// answered, and carries its data.
+    Ask {
+        /// Who is asked.
+        to: PlayerId,
+        /// What it is about.
+        topic: String,
+        /// What.
+        #[serde(default)]
+        data: Json,
+        /// Ticks to wait for the answer; ten seconds' worth where it is left out, a minute's at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_ticks: Option<u32>,
+    },
+    /// Answer a request; with `error` it is declined, in these words.
+    Answer {
+        /// The request's id.
+        request: u32,
+        /// What the one who asked is told.
+        #[serde(default)]
+        data: Json,
+        /// Why there is no answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
 }
 
 /// From server to client.
@@ -140,9 +178,15 @@ pub enum ServerMessage {
         id: u32,
         /// Was it done?
         ok: bool,
+        /// The tick that did it, or did not; left out where none was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tick: Option<Tick>,
         /// The entity made, changed or met.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entity: Option<NetId>,
+        /// What the one who was asked answered.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+        data: Option<Json>,
         /// Why not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<OpError>,
@@ -168,11 +212,47 @@ pub enum ServerMessage {
         text: String,
     },
     /// Someone is here now.
-    Joined(Participant),
+    Joined {
+        /// Since when.
+        tick: Tick,
+        /// Who.
+        #[serde(flatten)]
+        participant: Participant,
+    },
     /// Someone left.
     Left {
+        /// When.
+        tick: Tick,
         /// Who.
         player: PlayerId,
+    },
+    /// Another's program says something.
+    Message {
+        /// When.
+        tick: Tick,
+        /// Who; 0 is the server.
+        from: PlayerId,
+        /// What it is about.
+        topic: String,
+        /// What.
+        #[serde(default)]
+        data: Json,
+    },
+    /// Another's program asks something; answered by [`Operation::Answer`] with the same id.
+    Request {
+        /// When.
+        tick: Tick,
+        /// The request.
+        id: u32,
+        /// Who asks.
+        from: PlayerId,
+        /// What it is about.
+        topic: String,
+        /// What.
+        #[serde(default)]
+        data: Json,
+        /// The last tick in which an answer counts.
+        until: Tick,
     },
     /// A component was registered after the welcome.
     Registered {
@@ -186,6 +266,14 @@ pub enum ServerMessage {
         /// In words, with the remedy where there is one.
         reason: String,
     },
+}
+
+impl ServerMessage {
+    /// An operation that no tick was asked to do.
+    #[must_use]
+    pub fn refusal(id: u32, error: OpError) -> Self {
+        ServerMessage::OpResult { id, ok: false, tick: None, entity: None, data: None, error: Some(error) }
+    }
 }
 
 /// What a client needs to know to begin.
@@ -223,6 +311,9 @@ pub struct Welcome {
     /// How avatars move, so that a client can predict its own; a server of an earlier version leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<MoveRules>,
+    /// Where a viewer looks from until it says otherwise, in metres; left out for who has an avatar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<[f32; 3]>,
 }
 
 /// Someone in the session.
@@ -267,12 +358,23 @@ pub enum OpErrorCode {
     RateLimited,
     /// The world is not running.
     Unavailable,
+    /// The one who was asked left before it answered.
+    Gone,
+    /// The one who was asked did not answer in time.
+    TimedOut,
+    /// The one who was asked answered with an error; the message is theirs.
+    Declined,
 }
 
 /// Refuses what is no number: JSON can name one beyond the range of `f32`, msgpack can hold NaN itself.
 fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     let v = f32::deserialize(deserializer)?;
     if v.is_finite() { Ok(v) } else { Err(D::Error::custom("a number is not finite")) }
+}
+
+/// A field that is there, be it `null`.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>

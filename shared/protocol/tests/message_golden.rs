@@ -11,6 +11,7 @@ use hd1_protocol::{
     Acks, ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, Part, Receipt, ServerMessage,
     decode_message, encode_message,
     message::{Hello, OpError, OpErrorCode, Participant, Welcome},
+    said::{Near, To},
 };
 use hd1_schema::{CatalogueHash, ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Value};
 use serde::{Serialize, de::DeserializeOwned};
@@ -95,6 +96,24 @@ fn client_messages_are_what_they_were() {
     check("op_view", &ClientMessage::Op { id: 5, op: view });
     let pick = Operation::Pick { origin: [0.0, 1.5, 0.0], direction: [0.0, 0.0, -1.0], tick: Tick(1808) };
     check("op_pick", &ClientMessage::Op { id: 6, op: pick });
+    let data = json!({ "give": "sword", "for": [3, 0.5, null] });
+    let near = |near| To::Near(near);
+    let places = [
+        ("everyone", To::Everyone),
+        ("moderators", To::Moderators),
+        ("player", To::Player(PlayerId(3))),
+        ("near_entity", near(Near { entity: Some(NetId(17)), position: None, radius: 20.0 })),
+        ("near_place", near(Near { entity: None, position: Some([0.0, 1.5, -2.0]), radius: 20.0 })),
+    ];
+    for (name, to) in places {
+        let send = Operation::Send { topic: "score".into(), to, data: data.clone() };
+        check(&format!("op_send_{name}"), &ClientMessage::Op { id: 7, op: send });
+    }
+    let ask = Operation::Ask { to: PlayerId(3), topic: "trade".into(), data: data.clone(), timeout_ticks: Some(150) };
+    check("op_ask", &ClientMessage::Op { id: 9, op: ask });
+    let answer = |data, error: Option<&str>| Operation::Answer { request: 4, data, error: error.map(Into::into) };
+    check("op_answer", &ClientMessage::Op { id: 2, op: answer(data, None) });
+    check("op_answer_declined", &ClientMessage::Op { id: 2, op: answer(Json::Null, Some("not for sale")) });
     check("ping", &ClientMessage::Ping { client_us: 1_234_567_890 });
     let sample = InputSample { seq: 9, strafe: -1.0, forward: 0.5, yaw: 1.5, pitch: -0.25, buttons: 3 };
     check("input", &ClientMessage::Input(sample));
@@ -128,20 +147,32 @@ fn server_messages_are_what_they_were() {
             min: [-50.0, 0.0, -50.0],
             max: [50.0, 20.0, 50.0],
         }),
+        camera: None,
     };
     check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
-    check("op_result_ok", &ServerMessage::OpResult { id: 1, ok: true, entity: Some(NetId(17)), error: None });
+    let done = |id, entity, data| {
+        let tick = Some(Tick(1812));
+        ServerMessage::OpResult { id, ok: true, tick, entity, data, error: None }
+    };
+    check("op_result_ok", &done(1, Some(NetId(17)), None));
+    check("op_result_answered", &done(9, None, Some(json!({ "yes": true, "price": 3 }))));
+    check("op_result_answered_null", &done(9, None, Some(Json::Null)));
     let error = OpError {
         code: OpErrorCode::Invalid,
         message: "components.Geometry.radius: must be > 0".into(),
         path: Some("components.Geometry.radius".into()),
     };
-    check("op_result_refused", &ServerMessage::OpResult { id: 2, ok: false, entity: None, error: Some(error) });
+    check("op_result_refused", &ServerMessage::refusal(2, error));
     check("pong", &ServerMessage::Pong { client_us: 1_234_567_890, server_us: 60_400_123, tick: Tick(1812) });
     let (player, name, text) = (PlayerId(1), "Ada".into(), "hello".into());
     check("chat", &ServerMessage::Chat { tick: Tick(1812), player, name, text });
-    check("joined", &ServerMessage::Joined(ada()));
-    check("left", &ServerMessage::Left { player: PlayerId(1) });
+    check("joined", &ServerMessage::Joined { tick: Tick(1812), participant: ada() });
+    check("left", &ServerMessage::Left { tick: Tick(1812), player: PlayerId(1) });
+    let (tick, from, topic) = (Tick(1812), PlayerId(1), "trade".to_owned());
+    let data = json!({ "give": "sword", "for": [3, 0.5, null] });
+    let message = ServerMessage::Message { tick, from, topic: topic.clone(), data: data.clone() };
+    check("message", &message);
+    check("request", &ServerMessage::Request { tick, id: 4, from, topic, data, until: Tick(1962) });
     check("registered", &ServerMessage::Registered { schema: schema() });
     check("close", &ServerMessage::Close { code: CloseCode::Kicked, reason: "kicked".into() });
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hd1_core::ClientType;
 use hd1_protocol::message::OpError;
-use hd1_session::{Closing, ServerEvent};
+use hd1_session::{Closing, Hold, ServerEvent};
 use hd1_transport::{Conditions, ConnectError};
 
 use crate::{Endpoint, limits};
@@ -20,6 +20,8 @@ pub struct ClientOptions {
     pub client_type: ClientType,
     /// Ticks of history kept for [`super::Client::sample`]; 0 where nothing is drawn.
     pub keep_ticks: u64,
+    /// When is it told what was said of a tick?
+    pub hold: Hold,
     /// Does the mirror collect changes for [`hd1_protocol::Mirror::take_changes`]?
     pub record_changes: bool,
     /// A simulated network in front of the real one.
@@ -37,6 +39,7 @@ impl ClientOptions {
             ticket: ticket.into(),
             client_type: ClientType::Desktop,
             keep_ticks: limits::KEEP_TICKS,
+            hold: Hold::Heard,
             record_changes: false,
             conditions: None,
             reconnect: true,

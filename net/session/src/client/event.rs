@@ -3,7 +3,9 @@
 use hd1_core::{PlayerId, Tick};
 use hd1_protocol::message::{Hello, OpError, Participant, Welcome};
 use hd1_schema::ComponentSchema;
+use serde_json::Value as Json;
 
+use super::Hold;
 use crate::Closing;
 
 /// What a client brings to a connection.
@@ -15,6 +17,8 @@ pub struct ClientConfig {
     pub known: Option<Vec<ComponentSchema>>,
     /// Ticks of history kept for drawing between ticks; 0 where nothing is drawn.
     pub keep_ticks: u64,
+    /// When is the program told what was said of a tick?
+    pub hold: Hold,
     /// Does the mirror collect changes for [`Mirror::take_changes`](hd1_protocol::Mirror::take_changes)?
     pub record_changes: bool,
 }
@@ -39,8 +43,12 @@ pub enum ServerEvent {
     OpResult {
         /// The operation's id.
         id: u32,
+        /// The tick that did it, or did not; `None` where none was asked.
+        tick: Option<Tick>,
         /// The entity made or changed, or why nothing was.
         result: Result<Option<hd1_core::NetId>, OpError>,
+        /// What the one who was asked answered.
+        data: Option<Json>,
     },
     /// A line of chat.
     Chat {
@@ -53,10 +61,46 @@ pub enum ServerEvent {
         /// What.
         text: String,
     },
+    /// Another's program says something.
+    Message {
+        /// When.
+        tick: Tick,
+        /// Who; 0 is the server.
+        from: PlayerId,
+        /// What it is about.
+        topic: String,
+        /// What.
+        data: Json,
+    },
+    /// Another's program asks something; answer with [`Operation::Answer`](hd1_protocol::Operation::Answer).
+    Request {
+        /// When.
+        tick: Tick,
+        /// The request.
+        id: u32,
+        /// Who asks.
+        from: PlayerId,
+        /// What it is about.
+        topic: String,
+        /// What.
+        data: Json,
+        /// The last tick in which an answer counts.
+        until: Tick,
+    },
     /// Someone is here now.
-    Joined(Participant),
+    Joined {
+        /// Since when.
+        tick: Tick,
+        /// Who.
+        participant: Participant,
+    },
     /// Someone left.
-    Left(PlayerId),
+    Left {
+        /// When.
+        tick: Tick,
+        /// Who.
+        player: PlayerId,
+    },
     /// A component was registered after the welcome; the mirror knows it already.
     Registered(ComponentSchema),
     /// The connection is over.

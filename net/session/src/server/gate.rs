@@ -4,6 +4,7 @@ use hd1_protocol::{
     CloseCode, Operation, PROTOCOL_VERSION,
     limits::{CHAT_BYTES_MAX, OPERATION_COMPONENTS_MAX},
     message::{Components, Hello, OpError, OpErrorCode},
+    said::{self, Broken},
 };
 
 use super::Credential;
@@ -108,6 +109,12 @@ pub(super) fn check_operation(op: &Operation) -> Option<OpError> {
             refuse(format!("must be at most {CHAT_BYTES_MAX} bytes, has {}", text.len()), "text")
         }
         Operation::Chat { text } if text.trim().is_empty() => refuse("must not be empty".into(), "text"),
+        Operation::Send { topic, data, .. } | Operation::Ask { topic, data, .. } => {
+            said::check(topic, data).err().and_then(|Broken { path, rule }| refuse(format!("{path}: {rule}"), path))
+        }
+        Operation::Answer { data, .. } => {
+            said::check_data(data).err().and_then(|Broken { path, rule }| refuse(format!("{path}: {rule}"), path))
+        }
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_protocol::{
-    Encoding, Packet, Room, hash,
+    Encoding, Packet, Room, ServerMessage, hash,
     limits::PAGE_SLOTS,
     message::{Hello, Welcome},
     predict::Onward,
@@ -17,7 +17,7 @@ use hd1_schema::{
     CatalogueHash, ComponentId, ComponentSchema, Delivery, FieldKind, FieldSchema, Range, Row, Value, catalogue_hash,
 };
 use hd1_session::{
-    ClientConfig, ClientConnection, ClientEvent, Closing, Rates, ServerConnection, ServerEvent, Transmit,
+    ClientConfig, ClientConnection, ClientEvent, Closing, Hold, Rates, ServerConnection, ServerEvent, Transmit,
 };
 use hd1_transport::{Conditions, LossyQueue};
 
@@ -71,6 +71,7 @@ pub fn welcome(tick: Tick) -> Welcome {
         catalogue: None,
         participants: Vec::new(),
         movement: None,
+        camera: None,
     }
 }
 
@@ -131,6 +132,18 @@ impl World {
         structure::encode(&self.shapes, &StructureBatch { tick: self.tick.next(), blocks }).unwrap().into()
     }
 
+    /// One more entity, in the first page and with this tick.
+    pub fn spawn(&mut self) -> (NetId, Bytes) {
+        self.version += 1;
+        let (slot, entity) = (self.places.len() as u8, NetId(self.places.len() as u32 + 1));
+        self.places.push([0; 3]);
+        let components = vec![(PLACE, Row { lanes: [0; 3].into_iter().collect(), bytes: Vec::new() })];
+        let ops = vec![StructureOp::Spawn { slot, entity, components }];
+        let blocks = vec![Block::Changed { page: 0, version: self.version, ops }];
+        let batch = StructureBatch { tick: self.tick, blocks };
+        (entity, structure::encode(&self.shapes, &batch).unwrap().into())
+    }
+
     /// The whole state, a frame for each piece; check sums only where there are no labels.
     pub fn state(&self, base: Tick, input_ack: u32) -> Vec<Bytes> {
         let (mut writer, mut bytes, codes) = (BlobWriter::default(), Vec::new(), TickCodes::default());
@@ -165,6 +178,24 @@ impl World {
     }
 }
 
+/// Something that the server said of an entity that it made in the same tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    pub tick: Tick,
+    pub entity: NetId,
+    pub sent_us: u64,
+}
+
+/// How far a client was when it was told something.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldAt {
+    pub now: u64,
+    pub whole: Tick,
+    pub drawn: Option<f64>,
+    /// Entities of the mirror: they are numbered from 1.
+    pub entities: usize,
+}
+
 /// Both ends, the network between them, and the world behind the server.
 pub struct Pair {
     pub now: u64,
@@ -173,11 +204,16 @@ pub struct Pair {
     pub world: World,
     pub room: Room,
     pub client_events: Vec<ServerEvent>,
+    /// When each of them was told, and what the client had then.
+    pub told_at: Vec<ToldAt>,
     pub server_events: Vec<ClientEvent>,
     pub client_closed: Option<Closing>,
     pub server_closed: Option<Closing>,
     up: LossyQueue,
     down: LossyQueue,
+    /// What the server said of entities that it made.
+    pub said: Vec<Said>,
+    to_say: u32,
     acked: Tick,
     input_seq: u32,
     next_tick_us: Option<u64>,
@@ -185,7 +221,12 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(conditions: Conditions) -> Self {
-        let config = ClientConfig { hello: hello(), known: None, keep_ticks: 8, record_changes: false };
+        Self::holding(conditions, Hold::Heard)
+    }
+
+    /// With a client that is told what was said of a tick at such a moment.
+    pub fn holding(conditions: Conditions, hold: Hold) -> Self {
+        let config = ClientConfig { hello: hello(), known: None, keep_ticks: 8, hold, record_changes: false };
         Pair {
             now: 0,
             client: ClientConnection::new(0, config),
@@ -193,11 +234,14 @@ impl Pair {
             world: World::new(40),
             room: Room::ALL,
             client_events: Vec::new(),
+            told_at: Vec::new(),
             server_events: Vec::new(),
             client_closed: None,
             server_closed: None,
             up: LossyQueue::new(conditions),
             down: LossyQueue::new(Conditions { seed: conditions.seed + 1, ..conditions }),
+            said: Vec::new(),
+            to_say: 0,
             acked: Tick(0),
             input_seq: 0,
             next_tick_us: None,
@@ -236,12 +280,37 @@ impl Pair {
         self.now = end;
     }
 
+    /// With the next tick an entity is made, and spoken of: how it went, and a message.
+    pub fn say(&mut self) {
+        self.to_say += 1;
+    }
+
+    fn say_now(&mut self) {
+        let tick = self.world.tick;
+        for _ in 0..std::mem::take(&mut self.to_say) {
+            let (entity, structure) = self.world.spawn();
+            self.server.send_structure(self.now, structure);
+            let (id, tick, entity) = (entity.0, Some(tick), Some(entity));
+            let done = ServerMessage::OpResult { id, ok: true, tick, entity, data: None, error: None };
+            self.server.send_message(self.now, &done);
+            self.said.push(Said { tick: self.world.tick, entity: NetId(id), sent_us: self.now });
+            let (tick, from, topic, data) = (self.world.tick, PlayerId(2), "made".into(), id.into());
+            self.server.send_message(self.now, &ServerMessage::Message { tick, from, topic, data });
+        }
+    }
+
+    /// The world goes on without changes: no state is sent any more.
+    pub fn stand_still(&mut self) {
+        self.next_tick_us = None;
+    }
+
     fn tick(&mut self) {
         if self.next_tick_us.is_none_or(|due| self.now < due) {
             return;
         }
         self.next_tick_us = self.next_tick_us.map(|due| due + PERIOD_US);
         self.world.step();
+        self.say_now();
         let frames = self.world.state(self.acked, self.input_seq);
         self.server.send_state(self.now, self.world.tick, frames);
     }
@@ -274,6 +343,13 @@ impl Pair {
             }
         }
         while let Some(event) = self.client.poll_event() {
+            let mirror = self.client.mirror();
+            self.told_at.push(ToldAt {
+                now: self.now,
+                whole: mirror.acks().newest(),
+                drawn: self.client.clock().render_tick(self.now),
+                entities: mirror.entities().count(),
+            });
             self.client_events.push(event);
         }
     }

@@ -1,9 +1,9 @@
-//! `/api/sessions/{id}/entities`, `/scene` and `/stats`: the live world.
+//! `/api/sessions/{id}/entities`, `/messages`, `/scene` and `/stats`: the live world.
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use hd1_api::{CreateEntity, Entity, EntityList, ErrorCode, PatchEntity, WorldStats};
+use hd1_api::{CreateEntity, Entity, EntityList, ErrorCode, PatchEntity, SendMessage, WorldStats};
 use hd1_control::Page;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, change, remove))
+        .routes(routes!(say))
         .routes(routes!(scene))
         .routes(routes!(stats))
 }
@@ -111,6 +112,20 @@ async fn remove(
     OfEntity(entity): OfEntity,
 ) -> Result<StatusCode, Failure> {
     state.control().delete_entity(&authority, id, entity).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says something to the programs of those who are in a world; they hear it from player 0.
+#[utoipa::path(post, path = "/api/sessions/{id}/messages", tag = "messages", security(("bearer" = [])),
+    params(("id" = String, Path, description = "the session")), request_body = SendMessage,
+    responses((status = 204, description = "on its way")))]
+async fn say(
+    State(state): State<HttpState>,
+    Auth(authority): Auth,
+    InSession(id): InSession,
+    Json(wish): Json<SendMessage>,
+) -> Result<StatusCode, Failure> {
+    state.control().send_message(&authority, id, &wish).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -31,6 +31,7 @@ POST /api/sessions/{id}/hibernate
 POST /api/sessions/{id}/join
 POST /api/sessions/{id}/kick
 POST /api/sessions/{id}/leave
+POST /api/sessions/{id}/messages
 POST /api/sessions/{id}/pause
 POST /api/sessions/{id}/restart
 POST /api/sessions/{id}/resume

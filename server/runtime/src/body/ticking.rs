@@ -88,6 +88,7 @@ impl Body {
             return;
         }
         let mut skipped = pacer.begin(now);
+        live.set_client_bytes_per_s(slot.shown().1);
         let began = slot.context.now_ns();
         let stepped = catch_unwind(AssertUnwindSafe(|| live.tick(now, &slot.mailbox)));
         let ended = slot.context.now_ns();

@@ -15,7 +15,7 @@ use hd1_runtime::{
     WorldSpec, WorldStatus,
 };
 use hd1_scenes::Scene;
-use hd1_session::{ClientConfig, ClientConnection, Closing, ServerEvent, Transmit};
+use hd1_session::{ClientConfig, ClientConnection, Closing, Hold, ServerEvent, Transmit};
 use hd1_transport::{Link, LinkEnd, LinkEvent};
 
 pub const PERIOD: Duration = Duration::from_millis(50);
@@ -130,7 +130,7 @@ impl Rig {
     pub fn connect(&self, hello: Hello, known: Option<ClientConfig>) -> TestClient {
         let (ours, theirs) = Link::pair(Encoding::Binary, 64 * 1024);
         self.runtime.connect(theirs, Arc::clone(&self.gate) as Arc<dyn TicketGate>);
-        let fresh = ClientConfig { hello, known: None, keep_ticks: 0, record_changes: false };
+        let fresh = ClientConfig { hello, known: None, keep_ticks: 0, hold: Hold::Heard, record_changes: false };
         let connection = ClientConnection::new(self.now_us(), known.unwrap_or(fresh));
         TestClient { link: Some(ours), connection, events: Vec::new(), closed: None }
     }
@@ -186,6 +186,7 @@ pub fn spec(scene: &Arc<Scene>, initial: WorldStatus) -> WorldSpec {
         tick_rate: TickRate::try_from(RATE_HZ).unwrap(),
         seed: 7,
         quotas: hd1_sim::Quotas::default(),
+        shown: hd1_runtime::Shown::default(),
         initial,
     }
 }

@@ -80,3 +80,26 @@ fn a_wild_name_is_tamed() {
     let shown = &world.players().here[&PlayerId(1)].name;
     assert!(shown.starts_with("aé") && shown.len() <= 64, "{shown}");
 }
+
+#[test]
+fn a_viewer_has_a_camera_and_no_avatar_to_carry_it() {
+    let mut world = sim("city");
+    tick(&mut world, vec![join_as(1, Role::Viewer), join(2)]);
+    let camera = |world: &Sim, player: u32| world.players().here[&PlayerId(player)].camera;
+    assert_eq!((camera(&world, 1), camera(&world, 2)), (Some([0.0, 0.0, 5.0]), None), "the scene's first spawn point");
+
+    let look = |position| Operation::View { position, rotation: [0.0, 0.0, 0.0, 1.0] };
+    let before = world.state_hash();
+    assert_eq!(ask(&mut world, 1, look([1_100.0, 60.0, -20.0])), Ok(OpDone::default()));
+    assert_eq!(camera(&world, 1), Some([1_100.0, 60.0, -20.0]));
+    assert_ne!(world.state_hash(), before, "where it looks is state");
+    let refusal = ask(&mut world, 1, look([1.0e9, 0.0, 0.0])).unwrap_err();
+    assert_eq!(refusal.path.as_deref(), Some("view.position[0]"));
+
+    let mut restored = Sim::from_snapshot(&world.snapshot()).unwrap();
+    assert_eq!(camera(&restored, 1), camera(&world, 1));
+    tick(&mut restored, vec![join_as(1, Role::Viewer)]);
+    assert_eq!(camera(&restored, 1), Some([1_100.0, 60.0, -20.0]), "who comes back looks from where it did");
+    tick(&mut restored, vec![join_as(1, Role::Participant)]);
+    assert_eq!(camera(&restored, 1), None);
+}

@@ -7,7 +7,7 @@ mod schema;
 mod sessions;
 mod tokens;
 
-use hd1_api::{ParticipantState, SceneSource, SessionSettings, SessionStatus, Visibility};
+use hd1_api::{ParticipantState, ReplicationSettings, SceneSource, SessionSettings, SessionStatus, Visibility};
 use hd1_core::{Micros, ParticipantId, Role, SessionId, TickRate};
 use hd1_store::participants::ParticipantRecord;
 use hd1_store::sessions::SessionRecord;
@@ -50,6 +50,7 @@ pub(crate) fn session(owner: &str, visibility: Visibility) -> SessionRecord {
         scene_name: Some("lobby".to_owned()),
         seed: (1 << 53) - 1,
         settings: SessionSettings::default(),
+        replication: ReplicationSettings { view_m: Some(30.5), cell_m: None, client_kbit_s: Some(500) },
         metadata: serde_json::Map::from_iter([("k".to_owned(), serde_json::json!([1, null, "x"]))]),
         version: 1,
         created_at: NOW,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hd1_api::{SceneSource, SessionStatus, Visibility};
+use hd1_api::{ReplicationSettings, SceneSource, SessionStatus, Visibility};
 use hd1_core::{Micros, SessionId, TickRate};
 use hd1_store::sessions::{SessionChange, SessionFilter};
 use hd1_store::{Db, Scope, sessions, system};
@@ -110,6 +110,7 @@ async fn changes(db: Db) {
         visibility: Visibility::Unlisted,
         max_participants: 9,
         settings: before.settings.clone(),
+        replication: ReplicationSettings { view_m: None, cell_m: Some(4.0), client_kbit_s: None },
         metadata: serde_json::Map::new(),
     };
     change.settings.guests = true;

@@ -20,10 +20,22 @@ export interface Welcome {
   resume_token: string;
   resume_grace_s: number;
   participants: Participant[];
+  /** Where a viewer looks from until it says otherwise, in metres; absent for who has an avatar. */
+  camera?: [number, number, number];
 }
 
 export interface OpError {
-  code: 'invalid' | 'denied' | 'not_found' | 'quota_exceeded' | 'rate_limited' | 'unavailable';
+  code:
+    | 'invalid'
+    | 'denied'
+    | 'not_found'
+    | 'quota_exceeded'
+    | 'rate_limited'
+    | 'unavailable'
+    // Of requests: who was asked left, did not answer in time, or declined.
+    | 'gone'
+    | 'timed_out'
+    | 'declined';
   message: string;
   path?: string;
 }
@@ -32,7 +44,11 @@ export interface OpResult {
   t: 'op_result';
   id: number;
   ok: boolean;
+  /** The tick that did it, or did not; absent where none was asked. */
+  tick?: number;
   entity?: number;
+  /** What the one who was asked answered. */
+  data?: unknown;
   error?: OpError;
 }
 
@@ -44,12 +60,41 @@ export interface Chat {
   text: string;
 }
 
+/** Something said under a topic, by another participant's program or, where `from` is 0, by the server. */
+export interface Message {
+  t: 'message';
+  tick: number;
+  from: number;
+  topic: string;
+  data: unknown;
+}
+
+/** Another participant's program asks; answer by the operation `answer` until the tick `until`. */
+export interface Request {
+  t: 'request';
+  tick: number;
+  id: number;
+  from: number;
+  topic: string;
+  data: unknown;
+  until: number;
+}
+
+/** Who hears a message. */
+export type To =
+  | 'everyone'
+  | 'moderators'
+  | { player: number }
+  | { near: { radius: number } & ({ entity: number } | { position: [number, number, number] }) };
+
 export type CoreEvent =
   | Welcome
   | OpResult
   | Chat
-  | ({ t: 'joined' } & Participant)
-  | { t: 'left'; player: number }
+  | Message
+  | Request
+  | ({ t: 'joined'; tick: number } & Participant)
+  | { t: 'left'; tick: number; player: number }
   | { t: 'close'; code: number; reason: string; may_retry: boolean }
   /** The join snapshot is whole: the world can be drawn. */
   | { t: 'ready' };
@@ -61,4 +106,8 @@ export type Operation =
   | { op: 'update'; entity: number; components: Components }
   | { op: 'despawn'; entity: number }
   | { op: 'chat'; text: string }
+  | { op: 'view'; position: [number, number, number]; rotation: [number, number, number, number] }
+  | { op: 'send'; topic: string; to?: To; data?: unknown }
+  | { op: 'ask'; to: number; topic: string; data?: unknown; timeout_ticks?: number }
+  | { op: 'answer'; request: number; data?: unknown; error?: string }
   | { op: 'pick'; origin: [number, number, number]; direction: [number, number, number]; tick: number };

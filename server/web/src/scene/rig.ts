@@ -9,6 +9,7 @@ const DISTANCE_MIN_M = 1;
 const DISTANCE_MAX_M = 60;
 const EYE_HEIGHT_M = 0.6;
 const PITCH_MAX = 1.45;
+const STAND_HEIGHT_M = 1.6;
 const FREE_SPEED_M_S = 9;
 
 export class Rig {
@@ -43,6 +44,12 @@ export class Rig {
     this.focus.y += EYE_HEIGHT_M;
     if (this.followed !== id) this.yaw = wrapped(yaw());
     this.followed = id;
+  }
+
+  /** Stands free at a place, as high as eyes are. */
+  stand(at: readonly [number, number, number]): void {
+    this.followed = null;
+    this.focus.set(at[0], at[1] + STAND_HEIGHT_M, at[2]);
   }
 
   /** Flies by the same keys that would walk. */

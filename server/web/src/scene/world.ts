@@ -17,6 +17,9 @@ import { Visors } from './visors';
 const SHADOW_ROWS_MAX = 3000;
 /** How far in front of the viewer a new shape appears where the view meets nothing nearer. */
 const PLACE_AHEAD_M = 6;
+/** A free camera is told this often, and only when it has gone so far. */
+const FLIGHT_MS = 250;
+const FLIGHT_M = 0.5;
 
 export interface WorldHandler {
   /** Handles dragged the selected entity here. */
@@ -25,6 +28,8 @@ export interface WorldHandler {
   deselected(): void;
   /** Before each frame: what the player wants, where there is an avatar to want it for. */
   steer(input: Input): void;
+  /** Where there is none the camera flies free: now it is here, metres and a quaternion. */
+  flown(position: [number, number, number], rotation: [number, number, number, number]): void;
 }
 
 export class World {
@@ -45,6 +50,10 @@ export class World {
   private columns: Columns | null = null;
   private selected: number | null = null;
   private movable = false;
+  /** Where the free camera was when that was told last, when, and to which core. */
+  private readonly told = new Vector3();
+  private toldMs = 0;
+  private toldCore: ClientCore | null = null;
   private lastMs = performance.now();
   private frameRequest = 0;
 
@@ -150,10 +159,25 @@ export class World {
   private steer(core: ClientCore | null, seconds: number): void {
     const wish = this.controls.sample();
     const avatar = this.table?.avatars.find(({ player }) => player === this.player);
-    if (!avatar || !core) return this.rig.fly(wish.strafe, wish.forward, (wish.buttons & 1) - ((wish.buttons >> 1) & 1), seconds);
+    if (!avatar || !core) {
+      this.rig.fly(wish.strafe, wish.forward, (wish.buttons & 1) - ((wish.buttons >> 1) & 1), seconds);
+      if (core) this.tellFlight(core);
+      return;
+    }
     const yaw = (): number => Number(core.entity(avatar.id)?.components['Avatar']?.['yaw'] ?? 0);
     this.rig.follow(avatar.id, this.spot.setFromMatrixPosition(this.at(avatar.row)), yaw);
     this.handler.steer({ ...wish, yaw: this.rig.yaw, pitch: this.rig.pitch });
+  }
+
+  /** Tells where the free camera is, now and then and only where it went. */
+  private tellFlight(core: ClientCore): void {
+    const { position, quaternion } = this.stage.camera;
+    const isNew = this.toldCore !== core;
+    if (performance.now() - this.toldMs < FLIGHT_MS || (!isNew && position.distanceTo(this.told) < FLIGHT_M)) return;
+    this.toldCore = core;
+    this.toldMs = performance.now();
+    this.told.copy(position);
+    this.handler.flown(position.toArray(), quaternion.toArray());
   }
 
   private decorate(table: Table): void {

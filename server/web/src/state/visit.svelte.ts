@@ -10,6 +10,7 @@ import { Meter } from './meter.svelte';
 import { toasts } from './toasts.svelte';
 
 const CHAT_LINES_MAX = 200;
+const NOTICE_CHARS_MAX = 300;
 
 export class Visit {
   status = $state<Status>('joining');
@@ -22,6 +23,8 @@ export class Visit {
   selected = $state.raw<EntityView | null>(null);
   core = $state.raw<ClientCore | null>(null);
   lastError = $state<string | null>(null);
+  /** Where a viewer looked from when it came. */
+  firstCamera = $state.raw<[number, number, number] | null>(null);
   readonly edits = new Edits((operation) => this.live.op(operation));
   readonly meter = new Meter(() => (this.core ? this.core.stats() : null));
   readonly live: Live;
@@ -45,6 +48,11 @@ export class Visit {
     const { welcome } = this;
     if (!welcome || welcome.role === 'viewer' || entity.components['Avatar']) return false;
     return welcome.role !== 'participant' || entity.components['Owner']?.['player'] === welcome.player;
+  }
+
+  /** Says where a viewer's camera is: what is near it is shown. Who has an avatar is shown what is near that. */
+  look(position: [number, number, number], rotation: [number, number, number, number]): void {
+    if (this.welcome?.role === 'viewer') void this.live.op({ op: 'view', position, rotation });
   }
 
   select(id: number | null): void {
@@ -79,6 +87,7 @@ export class Visit {
       case 'welcome':
         this.welcome = event;
         this.people = event.participants;
+        this.firstCamera ??= event.camera ?? null;
         break;
       case 'joined':
         this.people = [...this.people.filter(({ player }) => player !== event.player), event];
@@ -90,9 +99,18 @@ export class Visit {
         this.chat = [...this.chat.slice(1 - CHAT_LINES_MAX), { ...event, key: this.chatKey++ }];
         this.unread += 1;
         break;
+      case 'message':
+        if (event.from === 0 && event.topic === 'notice') notice(event.data);
+        break;
       case 'close':
         if (event.reason) toasts.say('info', event.reason);
         break;
     }
   }
+}
+
+/** What the server has to say to the person: a text, or an object with one. */
+function notice(data: unknown): void {
+  const text = typeof data === 'object' && data !== null ? (data as { text?: unknown }).text : data;
+  if (typeof text === 'string' && text.trim()) toasts.say('info', text.slice(0, NOTICE_CHARS_MAX));
 }
