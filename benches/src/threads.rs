@@ -30,7 +30,7 @@ fn measure(threads: usize, ticks: usize) -> anyhow::Result<f64> {
     let mut mirror = Mirror::new(world.schemas.clone());
     for client in 0..scene.client_count {
         let avatar = Some(net_id(View::of(&run, client).entity_idx));
-        let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar };
+        let viewer = Viewer { player: PlayerId(client as u32 + 1), avatar, at: None };
         let frames = world.replicator.add_client(ClientKey(client as u64), viewer)?;
         if client == 0 {
             frames.iter().try_for_each(|frame| mirror.apply_snapshot_chunk(frame).map(drop))?;

@@ -50,7 +50,7 @@ fn what_comes_every_fourth_tick_is_drawn_as_smoothly_as_what_comes_with_each() {
         })
         .unwrap();
     let mut mirror = Mirror::new(hd1_world::builtin_schemas()).keeping_ticks(8);
-    let viewer = Viewer { player: PlayerId(1), avatar: Some(OWN) };
+    let viewer = Viewer { player: PlayerId(1), avatar: Some(OWN), at: None };
     for frame in server.add_client(KEY, viewer).unwrap() {
         mirror.apply_snapshot_chunk(&frame).unwrap();
     }

@@ -37,7 +37,7 @@ fn run(threads: usize) -> usize {
         .unwrap();
     let mut mirrors = BTreeMap::new();
     for client in 1..=CLIENTS {
-        let viewer = Viewer { player: PlayerId(client as u32), avatar: Some(NetId(client as u32)) };
+        let viewer = Viewer { player: PlayerId(client as u32), avatar: Some(NetId(client as u32)), at: None };
         let mut mirror = Mirror::new(schemas());
         for frame in server.add_client(ClientKey(client), viewer).unwrap() {
             mirror.apply_snapshot_chunk(&frame).unwrap();

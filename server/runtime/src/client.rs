@@ -61,8 +61,17 @@ pub(crate) struct Client {
     pub line: Arc<ClientLine>,
     /// The newest of its inputs that a tick has applied.
     pub input_ack: u32,
+    /// Has what it was last sent of state not left yet?
+    pub is_held: bool,
     /// Its newest input that a tick has applied.
     pub last_input: Option<InputSample>,
+}
+
+impl Client {
+    /// One that was just let in.
+    pub fn new(player: PlayerId, line: Arc<ClientLine>) -> Self {
+        Client { player, line, input_ack: 0, is_held: false, last_input: None }
+    }
 }
 
 /// What a connection needs to begin, all as of one tick.

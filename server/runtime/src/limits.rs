@@ -55,6 +55,9 @@ pub const RESTART_BACKOFF_MS_MIN: u64 = 500;
 /// Milliseconds before a restart at most.
 pub const RESTART_BACKOFF_MS_MAX: u64 = 30_000;
 
+/// Threads on which the frames of one crowded world are made, at most.
+pub const ASSEMBLY_THREADS_MAX: usize = 8;
+
 /// Ticks over which a world's percentiles are taken.
 pub const STATS_WINDOW_TICKS: usize = 256;
 /// Bytes of a crash reason that are kept.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hd1_core::{PlayerId, Role, SessionId, Tick};
 use hd1_protocol::message::{OpError, Welcome};
 use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
-use hd1_replication::{ClientKey, Outgoing};
+use hd1_replication::ClientKey;
 use hd1_schema::{CatalogueHash, ComponentSchema};
 use hd1_sim::{Command, OpDone, Sim, TickInput, TickOutput};
 
@@ -38,7 +38,6 @@ pub(crate) struct Live {
     encoded: Vec<u8>,
     /// Content hash at the newest snapshot: what has not changed is not written again.
     pub snapshot_content: Option<u64>,
-    outgoing: Outgoing,
     /// What newcomers are told, and how many components there were then.
     catalogue: Option<(usize, Arc<[ComponentSchema]>, CatalogueHash)>,
 }
@@ -58,7 +57,6 @@ impl Live {
             input: TickInput::default(),
             encoded: Vec::new(),
             snapshot_content: None,
-            outgoing: Outgoing::default(),
             catalogue: None,
         }
     }
@@ -123,8 +121,7 @@ impl Live {
         if let Some(old) = entered.replaced {
             self.expel(old, CloseCode::Replaced, CloseCode::Replaced.reason());
         }
-        self.clients
-            .insert(key, Client { player: entered.player, line: Arc::clone(line), input_ack: 0, last_input: None });
+        self.clients.insert(key, Client::new(entered.player, Arc::clone(line)));
         let (catalogue, catalogue_hash) = self.catalogue();
         let tick = self.sim.current_tick();
         let welcome = Welcome {
@@ -282,23 +279,24 @@ impl Live {
         let Some(replication) = &mut self.replication else { return Ok(admin_results) };
         for (key, client) in &mut self.clients {
             client.input_ack = acks.get(&client.player).copied().unwrap_or(client.input_ack);
-            self.outgoing.clear();
+            client.is_held = client.line.state_waits();
             client.line.note_tick(tick);
-            let whose = (*key, client.player);
-            let is_held = client.line.state_waits();
-            replication.hold(*key, is_held);
-            replication.assemble(&self.sim, whose, &client.line.received(), client.input_ack, &mut self.outgoing)?;
+            replication.prepare(&self.sim, *key, client);
+        }
+        let clients = &self.clients;
+        replication.assemble_each(|key, outgoing| {
+            let Some(client) = clients.get(&key) else { return };
             // What is said of a tick follows its structure: whoever hears of an entity has it.
-            let items = self.outgoing.reliable.drain(..).map(Item::Structure).chain(spoken.heard_by(client.player));
-            let state = std::mem::take(&mut self.outgoing.state);
+            let items = outgoing.reliable.drain(..).map(Item::Structure).chain(spoken.heard_by(client.player));
+            let state = std::mem::take(&mut outgoing.state);
             let state = (!state.is_empty()).then_some((tick, state));
             // One that is cut off stays until its connection task, which closes it, reports it gone.
-            if is_held {
+            if client.is_held {
                 client.line.outbox.nudge(now_ns, items);
             } else {
                 client.line.outbox.put(now_ns, items, state);
             }
-        }
+        })?;
         Ok(admin_results)
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! It lives only while a world has clients, so a world that nobody watches pays nothing for replication.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, thread};
 
 use bytes::Bytes;
 use hd1_core::{PlayerId, Tick};
-use hd1_protocol::{DecodeError, Receipt};
+use hd1_protocol::DecodeError;
 use hd1_replication::{Budget, ClientKey, Interest, Outgoing, Replicator, Viewer, WorldCapture};
 use hd1_scenes::settings::View;
 use hd1_schema::ComponentSchema;
 use hd1_sim::Sim;
 
+use crate::client::Client;
 use crate::config::Shown;
-use crate::limits::VIEW_CELLS_MAX;
+use crate::limits::{ASSEMBLY_THREADS_MAX, VIEW_CELLS_MAX};
 
 /// One world's replication and what it has seen of the world.
 pub(crate) struct Replication {
@@ -22,6 +23,8 @@ pub(crate) struct Replication {
     /// Bytes of state in a second for each client.
     client_bytes_per_s: u32,
     clients: BTreeSet<ClientKey>,
+    /// On how many threads the frames of a crowd are made.
+    threads: usize,
 }
 
 impl Replication {
@@ -33,6 +36,7 @@ impl Replication {
             seen: WorldCapture::default(),
             client_bytes_per_s,
             clients: BTreeSet::new(),
+            threads: thread::available_parallelism().map_or(1, usize::from).min(ASSEMBLY_THREADS_MAX),
         };
         replication.capture(sim)?;
         Ok(replication)
@@ -72,25 +76,20 @@ impl Replication {
         self.replicator.remove_client(key);
     }
 
-    /// Holds one client's state back, or lets it go.
-    pub fn hold(&mut self, key: ClientKey, is_held: bool) {
-        self.replicator.hold(key, is_held);
+    /// Before a client's frames are made: where it looks from, what it has, and whether its state is held back.
+    pub fn prepare(&mut self, sim: &Sim, key: ClientKey, client: &Client) {
+        self.replicator.set_viewer(key, viewer(sim, client.player));
+        self.replicator.hold(key, client.is_held);
+        self.replicator.note_input(key, client.input_ack);
+        let received = client.line.received();
+        if received.newest() > Tick(0) {
+            self.replicator.ack(key, received);
+        }
     }
 
-    /// What one client is to be sent for the newest tick, given what it has.
-    pub fn assemble(
-        &mut self,
-        sim: &Sim,
-        (key, player): (ClientKey, PlayerId),
-        received: &Receipt,
-        input_ack: u32,
-        out: &mut Outgoing,
-    ) -> Result<(), DecodeError> {
-        self.replicator.set_viewer(key, viewer(sim, player));
-        if received.newest() > Tick(0) {
-            self.replicator.ack(key, *received);
-        }
-        self.replicator.assemble(key, input_ack, out)
+    /// Hands each client what it is to be sent for the newest tick.
+    pub fn assemble_each(&mut self, each: impl Fn(ClientKey, &mut Outgoing) + Sync) -> Result<(), DecodeError> {
+        self.replicator.assemble_each(self.threads, each)
     }
 }
 
