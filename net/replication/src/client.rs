@@ -62,7 +62,8 @@ pub struct Client {
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     per_tick: u32,
-    level: u32,
+    /// What was sent beyond it is missing later.
+    level: i64,
 }
 
 /// Ticks' worth that may leave at once.
@@ -73,18 +74,19 @@ impl Budget {
     #[must_use]
     pub fn new(bytes_per_s: u32, ticks_per_s: u32) -> Self {
         let per_tick = bytes_per_s / ticks_per_s.max(1);
-        Budget { per_tick, level: per_tick }
+        Budget { per_tick, level: per_tick.into() }
     }
 
     /// A tick passes; what may leave now.
     fn refill(&mut self) -> usize {
-        self.level = self.level.saturating_add(self.per_tick).min(self.per_tick.saturating_mul(BURST_TICKS));
-        self.level as usize
+        let per_tick = i64::from(self.per_tick);
+        self.level = (self.level + per_tick).min(per_tick * i64::from(BURST_TICKS));
+        usize::try_from(self.level).unwrap_or(0)
     }
 
     /// So much left, perhaps more than was there: that is missing later.
     fn take(&mut self, bytes: usize) {
-        self.level = self.level.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.level -= bytes as i64;
     }
 }
 

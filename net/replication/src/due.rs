@@ -160,7 +160,8 @@ impl DueList {
             }
         };
         self.list.sort_by_cached_key(|due| (Reverse(priority(due)), due.number));
-        let mut is_first = true;
+        // A page that is larger than what there ever is goes when there is anything, and what follows waits for longer.
+        let mut is_first = room > 0;
         self.list.retain(|due| {
             let bytes = bytes(due, blobs);
             let fits = is_first || bytes <= room;
