@@ -11,7 +11,7 @@ use hd1_core::Tick;
 use hd1_protocol::{Acks, Mirror};
 use hd1_replication::{ClientKey, Interest, Outgoing, Replicator, Viewer};
 use hd1_scenario::{Run, Scene, median};
-use hd1_schema::ComponentSchema;
+use hd1_schema::{ComponentSchema, Row};
 
 use crate::{
     report, threads,
@@ -70,7 +70,7 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
     let mut mirror = watcher(&mut replicator, clients, &schemas)?;
     let (mut ours, mut msgpack) = (Vec::new(), Vec::new());
     let (mut bytes, mut updates) = (0usize, 0usize);
-    let mut out = Outgoing::default();
+    let (mut out, mut row) = (Outgoing::default(), Row::default());
     for now in 2..2 + ticks {
         world.step();
         for client in 0..clients as u64 {
@@ -81,7 +81,8 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
         let start = Instant::now();
         replicator.tick(Tick(now), |tracked| {
             for (i, body) in world.changed() {
-                tracked.set(net_id(i), transforms.id, &transforms.row(body));
+                transforms.put(body, &mut row);
+                tracked.set(net_id(i), transforms.id, &row);
             }
         })?;
         for client in 0..clients as u64 {
@@ -91,6 +92,10 @@ fn measure(scene: &Scene, ticks: u64, seed: u64) -> anyhow::Result<Figures> {
         }
         ours.push(start.elapsed().as_secs_f64() * 1.0e6);
         bytes += out.state.iter().map(bytes::Bytes::len).sum::<usize>();
+        // A large world comes over several ticks.
+        for frame in &out.reliable {
+            mirror.apply_reliable(frame)?;
+        }
         for frame in &out.state {
             mirror.apply_state(frame)?;
         }
