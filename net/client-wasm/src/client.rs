@@ -46,7 +46,8 @@ impl Client {
             catalogue: None,
         };
         let keep_ticks = limits::KEEP_TICKS;
-        let config = ClientConfig { hello, known: None, keep_ticks, hold: options.hold, record_changes: false };
+        let config =
+            ClientConfig { hello, known: None, keep_ticks, hold: options.hold, record_changes: false, blind: false };
         Client {
             connection: ClientConnection::new(now, config),
             drawing: Drawing::default(),

@@ -81,8 +81,8 @@ impl Client {
             resume: None,
             catalogue: None,
         };
-        let ClientOptions { keep_ticks, hold, record_changes, .. } = options;
-        let config = ClientConfig { hello, known: None, keep_ticks, hold, record_changes };
+        let ClientOptions { keep_ticks, hold, record_changes, blind, .. } = options;
+        let config = ClientConfig { hello, known: None, keep_ticks, hold, record_changes, blind };
         let started = Instant::now();
         let mut client = Client {
             options,

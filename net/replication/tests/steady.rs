@@ -80,7 +80,9 @@ fn taken(entity_count: u32, one_in: u64, client_count: u64) -> u64 {
         })
         .unwrap();
     for client in 0..client_count {
-        server.add_client(ClientKey(client), Viewer { player: PlayerId(client as u32 + 1), ..Viewer::default() }).unwrap();
+        server
+            .add_client(ClientKey(client), Viewer { player: PlayerId(client as u32 + 1), ..Viewer::default() })
+            .unwrap();
     }
     let mut acks = Acks::of(Tick(1));
     let mut outs = vec![Outgoing::default(); client_count as usize];

@@ -378,6 +378,7 @@ impl ClientConnection {
         let schemas = welcome.catalogue.take().or_else(|| self.config.known.take());
         let schemas = schemas.ok_or_else(|| Closing::new(CloseCode::Malformed, "the welcome has no catalogue"))?;
         let mirror = Mirror::new(schemas).keeping_ticks(self.config.keep_ticks);
+        let mirror = if self.config.blind { mirror.blind() } else { mirror };
         self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
         self.clock = ServerClock::new(welcome.tick_rate);
         self.is_ordered = welcome.capabilities.iter().any(|name| name == crate::ORDERED);

@@ -4,9 +4,11 @@ mod pair;
 
 use hd1_core::{NetId, Tick};
 use hd1_protocol::{CloseCode, Encoding, InputSample, Operation, ServerMessage};
-use hd1_session::{ClientConnection, ClientEvent, Credential, Rates, ServerConnection, ServerEvent};
+use hd1_session::{
+    ClientConfig, ClientConnection, ClientEvent, Credential, Hold, Rates, ServerConnection, ServerEvent,
+};
 use hd1_transport::Conditions;
-use pair::{Pair, schemas};
+use pair::{Pair, config, schemas};
 use proptest::prelude::*;
 
 fn good() -> Conditions {
@@ -51,6 +53,25 @@ fn over_an_ordered_link_what_has_left_counts_as_received() {
     assert!(said_ordered * 3 < said, "{said_ordered} bytes of {said}");
     let stats = ordered.client.mirror().stats();
     assert!(stats.checks > 40 && stats.desyncs == 0 && stats.stale == 0, "{stats:?}");
+}
+
+#[test]
+fn one_that_shows_nothing_acknowledges_all_the_same() {
+    let lossy = Conditions { loss: 0.05, ..good() };
+    let run = |blind: bool| {
+        let mut pair = Pair::new(lossy);
+        if blind {
+            let config = ClientConfig { blind, ..config(Hold::Heard) };
+            pair.client = ClientConnection::new(0, config);
+        }
+        pair.run_until(3_000_000);
+        pair
+    };
+    let (seeing, blind) = (run(false), run(true));
+    assert_eq!(blind.client.mirror().acks(), seeing.client.mirror().acks());
+    assert!(blind.client.mirror().acked().0 + 4 > blind.world.tick.0);
+    assert!(blind.client.mirror().is_ready());
+    assert_eq!((blind.client.mirror().entities().count(), blind.client.mirror().stats().updates), (0, 0));
 }
 
 #[test]

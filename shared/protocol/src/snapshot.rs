@@ -318,14 +318,14 @@ fn usual(shape: &Shape, rows: &[ShownRow<'_>]) -> [i32; LANES_MAX] {
     usual
 }
 
-/// Where a chunk stands, without decoding it.
+/// Which tick a chunk shows and where it stands, without decoding it.
 ///
 /// # Errors
 /// Where the head is malformed.
-pub fn place(frame: &[u8]) -> Result<ChunkPlace, DecodeError> {
+pub fn place(frame: &[u8]) -> Result<(Tick, ChunkPlace), DecodeError> {
     let mut reader = Reader::frame(frame, FrameKind::SnapshotChunk)?;
-    reader.varint()?;
-    Ok(ChunkPlace::of(reader.u8()?))
+    let tick = Tick(reader.varint()?);
+    Ok((tick, ChunkPlace::of(reader.u8()?)))
 }
 
 /// Decodes one chunk.

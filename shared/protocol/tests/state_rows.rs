@@ -156,7 +156,7 @@ proptest! {
         pages in prop::collection::vec(
             prop::collection::btree_map(any::<u8>(), (1u32..100_000, prop::option::of(value())), 0..100), 0..5),
     ) {
-        let row = |lanes: &Vec<i32>| (ID, Row { lanes: lanes.iter().copied().collect(), bytes: Vec::new() });
+        let row = |lanes: &Vec<i32>| (ID, Row { lanes: lanes.clone(), bytes: Vec::new() });
         let spawned = |(slot, (entity, lanes)): (&u8, &(u32, Option<Vec<i32>>))| Spawned {
             slot: *slot,
             entity: NetId(*entity),

@@ -36,6 +36,10 @@ pub struct Args {
     /// Milliseconds of round trip that a simulated network adds.
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub rtt: u32,
+    /// Bots that keep the world they are shown and compare its check sums, spread over all; the others acknowledge it alone,
+    /// which costs half. All of them where left out.
+    #[arg(long, value_name = "N")]
+    pub mirrors: Option<u32>,
     /// Print the figures as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -52,6 +56,15 @@ pub enum Transport {
     WebTransport,
     /// WebSocket.
     WebSocket,
+}
+
+impl Args {
+    /// Does a bot keep the world that it is shown? Bots count from 0.
+    #[must_use]
+    pub fn has_mirror(&self, number: u32) -> bool {
+        let (all, kept) = (u64::from(self.clients), self.mirrors.map_or(u64::MAX, u64::from));
+        kept >= all || u64::from(number) % all * kept % all < kept
+    }
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {
@@ -77,6 +90,19 @@ mod tests {
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
         Program::try_parse_from(line.split_whitespace()).map(|program| program.args)
+    }
+
+    #[test]
+    fn so_many_bots_keep_a_mirror_spread_over_all() {
+        let kept = |line: &str| {
+            let args = parse(&format!("bots --server http://127.0.0.1:1 {line}")).unwrap();
+            (0..args.clients).filter(|number| args.has_mirror(*number)).collect::<Vec<_>>()
+        };
+        assert_eq!(kept("--clients 6").len(), 6);
+        assert_eq!(kept("--clients 6 --mirrors 9").len(), 6);
+        assert_eq!(kept("--clients 6 --mirrors 0"), [0u32; 0]);
+        assert_eq!(kept("--clients 8 --mirrors 2"), [0, 4]);
+        assert_eq!(kept("--clients 1000 --mirrors 125").len(), 125);
     }
 
     #[test]

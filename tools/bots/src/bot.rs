@@ -52,6 +52,7 @@ impl Brief {
             client_type: ClientType::Bot,
             // Nothing is drawn: no history beyond what the codec needs.
             keep_ticks: 0,
+            blind: !self.args.has_mirror(self.number),
             conditions: self.conditions(),
             ..ClientOptions::new(endpoint(&admission, self.args.transport)?, admission.ticket)
         };

@@ -35,6 +35,8 @@ pub struct Figures {
     pub desyncs: u64,
     /// Compared check sums.
     pub hash_checks: u64,
+    /// Bots that kept a mirror to compare, of those that were asked for.
+    pub clients_checked: u32,
 }
 
 /// What so many of a hundred stay below, in the unit that the field's name ends with.

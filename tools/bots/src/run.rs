@@ -205,6 +205,7 @@ fn sum(args: &Args, outcomes: &[Outcome], samples: &Samples) -> Figures {
         entity_updates_per_s: (total(|outcome| outcome.updates) as f64 / seconds).round(),
         desyncs: total(|outcome| outcome.desyncs),
         hash_checks: total(|outcome| outcome.checks),
+        clients_checked: (0..args.clients).filter(|number| args.has_mirror(*number)).count() as u32,
     }
 }
 

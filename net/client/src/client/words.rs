@@ -24,6 +24,8 @@ pub struct ClientOptions {
     pub hold: Hold,
     /// Does the mirror collect changes for [`hd1_protocol::Mirror::take_changes`]?
     pub record_changes: bool,
+    /// Does it show nothing, and acknowledges all the same? For load that is to cost its makers little.
+    pub blind: bool,
     /// A simulated network in front of the real one.
     pub conditions: Option<Conditions>,
     /// Does it come back by itself after a lost connection?
@@ -41,6 +43,7 @@ impl ClientOptions {
             keep_ticks: limits::KEEP_TICKS,
             hold: Hold::Heard,
             record_changes: false,
+            blind: false,
             conditions: None,
             reconnect: true,
         }

@@ -21,6 +21,8 @@ pub struct ClientConfig {
     pub hold: Hold,
     /// Does the mirror collect changes for [`Mirror::take_changes`](hd1_protocol::Mirror::take_changes)?
     pub record_changes: bool,
+    /// Does it show nothing, and acknowledges all the same? For load that is to cost its makers little.
+    pub blind: bool,
 }
 
 /// What a client program is told. The world itself is read from the [`Mirror`](hd1_protocol::Mirror).

@@ -219,6 +219,11 @@ pub struct Pair {
     next_tick_us: Option<u64>,
 }
 
+/// A client that draws.
+pub fn config(hold: Hold) -> ClientConfig {
+    ClientConfig { hello: hello(), known: None, keep_ticks: 8, hold, record_changes: false, blind: false }
+}
+
 impl Pair {
     pub fn new(conditions: Conditions) -> Self {
         Self::holding(conditions, Hold::Heard)
@@ -226,10 +231,9 @@ impl Pair {
 
     /// With a client that is told what was said of a tick at such a moment.
     pub fn holding(conditions: Conditions, hold: Hold) -> Self {
-        let config = ClientConfig { hello: hello(), known: None, keep_ticks: 8, hold, record_changes: false };
         Pair {
             now: 0,
-            client: ClientConnection::new(0, config),
+            client: ClientConnection::new(0, config(hold)),
             server: ServerConnection::new(0, Encoding::Binary, Rates::default()),
             world: World::new(40),
             room: Room::ALL,

@@ -130,7 +130,8 @@ impl Rig {
     pub fn connect(&self, hello: Hello, known: Option<ClientConfig>) -> TestClient {
         let (ours, theirs) = Link::pair(Encoding::Binary, 64 * 1024);
         self.runtime.connect(theirs, Arc::clone(&self.gate) as Arc<dyn TicketGate>);
-        let fresh = ClientConfig { hello, known: None, keep_ticks: 0, hold: Hold::Heard, record_changes: false };
+        let fresh =
+            ClientConfig { hello, known: None, keep_ticks: 0, hold: Hold::Heard, record_changes: false, blind: false };
         let connection = ClientConnection::new(self.now_us(), known.unwrap_or(fresh));
         TestClient { link: Some(ours), connection, events: Vec::new(), closed: None }
     }

@@ -5,7 +5,9 @@ use hd1_schema::{ComponentId, Delivery, Row};
 
 use super::{HeldValue, Mirror, MirrorChange, pages::Home};
 use crate::{
-    FrameKind, snapshot, state,
+    FrameKind,
+    snapshot::{self, ChunkPlace},
+    state,
     structure::{self, Block, StructureOp},
     wire::DecodeError,
 };
@@ -55,7 +57,10 @@ impl Mirror {
     /// # Errors
     /// Any [`DecodeError`]; the connection is then of no further use.
     pub fn apply_snapshot_chunk(&mut self, frame: &[u8]) -> Result<bool, DecodeError> {
-        let place = snapshot::place(frame)?;
+        let (tick, place) = snapshot::place(frame)?;
+        if self.is_blind {
+            return Ok(self.pass_over(tick, place));
+        }
         if place.with_structure && self.early.hold(frame)? {
             return Ok(false);
         }
@@ -86,12 +91,22 @@ impl Mirror {
         Ok(becomes_ready)
     }
 
+    /// Notes of a chunk that it came, and nothing of what it shows.
+    fn pass_over(&mut self, tick: Tick, place: ChunkPlace) -> bool {
+        if place.ends_stream {
+            self.acks.insert(tick);
+        }
+        let becomes_ready = place.completes_view && !self.ready;
+        self.ready |= becomes_ready;
+        becomes_ready
+    }
+
     /// Takes a frame of structure; held back while the snapshot is on its way.
     ///
     /// # Errors
     /// Any [`DecodeError`]; the connection is then of no further use.
     pub fn apply_structure(&mut self, frame: &[u8]) -> Result<(), DecodeError> {
-        if self.early.hold(frame)? {
+        if self.is_blind || self.early.hold(frame)? {
             return Ok(());
         }
         let batch = structure::decode(&self.shapes, frame)?;

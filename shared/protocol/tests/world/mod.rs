@@ -38,7 +38,7 @@ pub fn schemas() -> Vec<ComponentSchema> {
 
 /// A row of fixed lanes.
 pub fn lanes(values: &[i32]) -> Row {
-    Row { lanes: values.iter().copied().collect(), bytes: Vec::new() }
+    Row { lanes: values.to_vec(), bytes: Vec::new() }
 }
 
 /// A label's row.
