@@ -5,7 +5,7 @@
 //! page serves all who see it. Read in this order:
 //! - [`place`], [`page`], [`world`]: where entities stand, and what is remembered of them ([`logged`]);
 //! - [`client`], [`view`], `sight`: what a client sees, what it was sent and what it has;
-//! - [`blobs`], `due`, `walk`, [`mod@assemble`], `layout`, `frames`, `lanes`, [`replicator`]: how that becomes frames.
+//! - [`blobs`], `due`, `walk`, [`mod@assemble`], `layout`, `frames`, `workers`, [`replicator`]: how that becomes frames.
 //!
 //! The mirror in `hd1-protocol` is the other end; the property test in `tests/convergence.rs` holds the two together
 //! over a link that loses, repeats, reorders and delays.
@@ -16,7 +16,6 @@ pub mod capture;
 pub mod client;
 mod due;
 mod frames;
-mod lanes;
 mod layout;
 pub mod limits;
 pub mod logged;
@@ -26,6 +25,7 @@ pub mod replicator;
 mod sight;
 pub mod view;
 mod walk;
+mod workers;
 pub mod world;
 
 pub use assemble::Outgoing;

@@ -16,10 +16,10 @@ use hd1_schema::ComponentSchema;
 use crate::{
     assemble::Outgoing,
     client::{Budget, Client},
-    lanes::Lanes,
     limits::HISTORY_TICKS,
     place::Interest,
     view::Viewer,
+    workers::Workers,
     world::Tracked,
 };
 
@@ -36,7 +36,7 @@ pub struct Replicator {
     clients: BTreeMap<ClientKey, Client>,
     shared: Shared,
     /// One, or one for each thread that assembles.
-    lanes: Lanes,
+    workers: Workers,
 }
 
 /// What serves all clients.
@@ -74,7 +74,7 @@ impl Replicator {
     /// Blobs encoded for the newest tick so far: each is of one page on one base.
     #[must_use]
     pub fn blob_count(&self) -> usize {
-        self.lanes.blob_count()
+        self.workers.blob_count()
     }
 
     /// A client.
@@ -91,7 +91,7 @@ impl Replicator {
         let reach = self.clients.values().map(Client::reach).max().unwrap_or(0).min(HISTORY_TICKS);
         self.shared.tracked.begin(tick, Tick(tick.0.saturating_sub(reach)));
         feed(&mut self.shared.tracked);
-        self.lanes.begin();
+        self.workers.begin();
         self.shared.opened.clear();
         self.shared.tracked.end()
     }
@@ -167,7 +167,7 @@ impl Replicator {
         self.note_input(key, input_ack);
         let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
         if self.shared.look(client, &mut out.reliable)? {
-            self.lanes.first().assemble(client, &self.shared.tracked, out);
+            self.workers.first().assemble(client, &self.shared.tracked, out);
         }
         Ok(())
     }
@@ -183,8 +183,8 @@ impl Replicator {
         threads: usize,
         each: impl Fn(ClientKey, &mut Outgoing) + Sync,
     ) -> Result<(), DecodeError> {
-        let Replicator { clients, shared, lanes } = self;
-        lanes.assemble_each(clients, shared, threads, &each)
+        let Replicator { clients, shared, workers } = self;
+        workers.assemble_each(clients, shared, threads, &each)
     }
 }
 

@@ -20,15 +20,15 @@ const CLIENTS_PER_THREAD_MIN: usize = 128;
 
 /// What one thread works with.
 #[derive(Debug, Default)]
-pub(crate) struct Lane {
+pub(crate) struct Worker {
     blobs: BlobStore,
     assembly: Assembly,
     out: Outgoing,
 }
 
-/// One lane at least.
+/// One worker at least.
 #[derive(Debug)]
-pub(crate) struct Lanes(Vec<Lane>);
+pub(crate) struct Workers(Vec<Worker>);
 
 /// A client whose turn it is.
 struct Turn<'a> {
@@ -38,16 +38,16 @@ struct Turn<'a> {
     has_news: bool,
 }
 
-impl Default for Lanes {
+impl Default for Workers {
     fn default() -> Self {
-        Lanes(vec![Lane::default()])
+        Workers(vec![Worker::default()])
     }
 }
 
-impl Lane {
+impl Worker {
     /// What a client that has looked around is to be sent.
     pub(crate) fn assemble(&mut self, client: &mut Client, tracked: &Tracked, out: &mut Outgoing) {
-        let Lane { blobs, assembly, .. } = self;
+        let Worker { blobs, assembly, .. } = self;
         out.reliable.extend(assembly.structure(client, tracked));
         if client.is_held {
             client.is_settled = false;
@@ -71,19 +71,19 @@ impl Lane {
     }
 }
 
-impl Lanes {
+impl Workers {
     /// Begins a tick.
     pub(crate) fn begin(&mut self) {
-        self.0.iter_mut().for_each(|lane| lane.blobs.begin());
+        self.0.iter_mut().for_each(|worker| worker.blobs.begin());
     }
 
     /// Blobs encoded in this tick.
     pub(crate) fn blob_count(&self) -> usize {
-        self.0.iter().map(|lane| lane.blobs.count()).sum()
+        self.0.iter().map(|worker| worker.blobs.count()).sum()
     }
 
     /// The one that is always there.
-    pub(crate) fn first(&mut self) -> &mut Lane {
+    pub(crate) fn first(&mut self) -> &mut Worker {
         &mut self.0[0]
     }
 
@@ -106,17 +106,17 @@ impl Lanes {
             turns.push(Turn { key: *key, client, opened, has_news });
         }
         turns.sort_by_key(|turn| turn.client.looks_from());
-        self.0.resize_with(threads.max(self.0.len()), Lane::default);
+        self.0.resize_with(threads.max(self.0.len()), Worker::default);
         let tracked = shared.tracked();
         let share = turns.len().div_ceil(threads);
         thread::scope(|scope| {
             let mut shares = turns.chunks_mut(share).zip(&mut self.0);
             let own = shares.next();
-            for (turns, lane) in shares {
-                scope.spawn(move || lane.take_turns(turns, tracked, each));
+            for (turns, worker) in shares {
+                scope.spawn(move || worker.take_turns(turns, tracked, each));
             }
-            if let Some((turns, lane)) = own {
-                lane.take_turns(turns, tracked, each);
+            if let Some((turns, worker)) = own {
+                worker.take_turns(turns, tracked, each);
             }
         });
         Ok(())
@@ -128,16 +128,16 @@ impl Lanes {
         shared: &mut Shared,
         each: &(impl Fn(ClientKey, &mut Outgoing) + Sync),
     ) -> Result<(), DecodeError> {
-        let lane = self.first();
-        let mut out = std::mem::take(&mut lane.out);
+        let worker = self.first();
+        let mut out = std::mem::take(&mut worker.out);
         for (key, client) in clients {
             out.clear();
             if shared.look(client, &mut out.reliable)? {
-                lane.assemble(client, shared.tracked(), &mut out);
+                worker.assemble(client, shared.tracked(), &mut out);
             }
             each(*key, &mut out);
         }
-        lane.out = out;
+        worker.out = out;
         Ok(())
     }
 }
