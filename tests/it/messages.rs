@@ -257,8 +257,9 @@ async fn readable_clients_say_and_hear_the_same() {
     jo.send(say(json!({ "t": "hello", "version": 1, "ticket": pass.ticket() })));
     let player = json_message(&mut jo, "welcome").await["player"].clone();
     jo.send(say(json!({ "t": "op", "id": 1, "op": { "op": "send", "topic": "hi", "data": { "from": "jo" } } })));
-    assert_eq!(heard(&mut ada, "hi").await.1, json!({ "from": "jo" }));
+    // The link moves only while it is read.
     assert_eq!(json_message(&mut jo, "message").await["from"], player);
+    assert_eq!(heard(&mut ada, "hi").await.1, json!({ "from": "jo" }));
 
     let asking = ada.client.ask(PlayerId(player.as_u64().unwrap() as u32), "q", json!([1]), None);
     let answering = async {
@@ -267,7 +268,6 @@ async fn readable_clients_say_and_hear_the_same() {
         assert!(request["until"].as_u64() > request["tick"].as_u64(), "{request}");
         let op = json!({ "op": "answer", "request": request["id"], "data": "yes" });
         jo.send(say(json!({ "t": "op", "id": 2, "op": op })));
-        // The link moves only while it is read.
         json_message(&mut jo, "op_result").await
     };
     let (answered, _) = tokio::join!(asking, answering);

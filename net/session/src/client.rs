@@ -5,17 +5,17 @@
 
 mod avatar;
 mod event;
+mod hearing;
 mod held;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use hd1_core::Tick;
 use hd1_protocol::{
     ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, InputSample, Operation, Packet, Receipt,
-    Room, ServerMessage, decode_message, encode_message,
+    Room, decode_message, encode_message,
     limits::FRAME_OUT_BYTES_MAX,
-    message::{Hello, OpError, Welcome},
+    message::{Hello, Welcome},
     mirror::{Mirror, StateOutcome},
 };
 use hd1_schema::catalogue_hash;
@@ -26,7 +26,7 @@ pub use held::Hold;
 
 use crate::{Closing, Prediction, ServerClock, Transmit, limits};
 use avatar::OwnAvatar;
-use held::{Held, Progress};
+use held::Held;
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
 const EARLY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -326,51 +326,6 @@ impl ClientConnection {
         }
     }
 
-    fn message(&mut self, now: u64, message: ServerMessage) -> Result<(), Closing> {
-        match message {
-            ServerMessage::Welcome(welcome) => return self.on_welcome(now, welcome),
-            ServerMessage::OpResult { id, ok, tick, entity, data, error } => {
-                self.ops_pending = self.ops_pending.saturating_sub(1);
-                let result = match error {
-                    None if ok => Ok(entity),
-                    error => Err(error.unwrap_or_else(|| OpError {
-                        code: hd1_protocol::message::OpErrorCode::Invalid,
-                        message: "refused without a reason".into(),
-                        path: None,
-                    })),
-                };
-                let event = ServerEvent::OpResult { id, tick, result, data };
-                match tick {
-                    Some(tick) => self.said(now, tick, event),
-                    None => self.event(event),
-                }
-            }
-            ServerMessage::Pong { client_us, server_us, tick } => {
-                self.clock.on_pong(now, client_us, server_us, tick);
-                self.echoed_us = self.echoed_us.max(client_us.min(now));
-            }
-            ServerMessage::Chat { tick, player, name, text } => {
-                self.said(now, tick, ServerEvent::Chat { tick, player, name, text });
-            }
-            ServerMessage::Message { tick, from, topic, data } => {
-                self.said(now, tick, ServerEvent::Message { tick, from, topic, data });
-            }
-            ServerMessage::Request { tick, id, from, topic, data, until } => {
-                self.said(now, tick, ServerEvent::Request { tick, id, from, topic, data, until });
-            }
-            ServerMessage::Joined { tick, participant } => {
-                self.said(now, tick, ServerEvent::Joined { tick, participant });
-            }
-            ServerMessage::Left { tick, player } => self.said(now, tick, ServerEvent::Left { tick, player }),
-            ServerMessage::Registered { schema } => {
-                self.mirror.register(schema.clone());
-                self.event(ServerEvent::Registered(schema));
-            }
-            ServerMessage::Close { code, reason } => return Err(Closing::new(code, reason)),
-        }
-        Ok(())
-    }
-
     fn on_welcome(&mut self, now: u64, mut welcome: Box<Welcome>) -> Result<(), Closing> {
         if self.phase != Phase::Joining {
             return Err(Closing::new(CloseCode::Malformed, "the server said welcome twice"));
@@ -448,34 +403,6 @@ impl ClientConnection {
             self.out.push_back(encode_message(Encoding::Binary, message));
         }
         fits
-    }
-
-    /// Something was said of a tick; [`ClientConnection::tell_held`] tells it in time.
-    fn said(&mut self, now: u64, tick: Tick, event: ServerEvent) {
-        self.held.put(now, tick, event);
-    }
-
-    fn tell_held(&mut self, now: u64) {
-        let progress = Progress {
-            is_ready: self.mirror.is_ready(),
-            whole: self.mirror.acks().newest(),
-            drawn: self.clock.render_tick(now),
-            echoed_us: self.echoed_us,
-            period_us: self.clock.period_us(),
-        };
-        while let Some(event) = self.held.pop(now, &progress) {
-            self.event(event);
-        }
-        let echo_from_us = self.held.echo_from_us().filter(|from_us| self.pinged_us < *from_us);
-        if let Some(from_us) = echo_from_us.filter(|_| self.phase == Phase::Live) {
-            self.ping_due_us = self.ping_due_us.min(from_us);
-        }
-    }
-
-    fn tell_all_held(&mut self) {
-        while let Some(event) = self.held.pop_any() {
-            self.event(event);
-        }
     }
 
     fn end(&mut self, closing: Closing) {

@@ -123,7 +123,8 @@ pub struct ReplicationSettings {
     #[schema(minimum = 1, maximum = 100_000)]
     pub view_m: Option<f32>,
     /// Side in metres of the cells in which things come into view and leave it, from a sixteenth of `view_m` (at least
-    /// 1) to `view_m`. `null`: a quarter of `view_m` where that is given, else the scene's `view.cell`.
+    /// 1) to `view_m`; what is larger than two of them is shown from everywhere. `null`: a quarter of `view_m` where
+    /// that is given, else the scene's `view.cell`.
     #[schema(minimum = 1, maximum = 100_000)]
     pub cell_m: Option<f32>,
     /// Thousands of bits of state that each client is sent in a second: what does not fit waits, the nearest and the
