@@ -26,7 +26,7 @@ impl Spoken {
         let mut left = Vec::new();
         for event in output.events {
             match event {
-                WorldEvent::Joined(participant) => spoken.to_all(ServerMessage::Joined { tick, participant }),
+                WorldEvent::Joined(participant) => spoken.tell_all(ServerMessage::Joined { tick, participant }),
                 WorldEvent::Left { player } => left.push(player),
                 // Replication notices by itself, also what was registered before it began.
                 WorldEvent::Registered { .. } => {}
@@ -35,13 +35,13 @@ impl Spoken {
         output.op_results.into_iter().for_each(|done| spoken.result(tick, done));
         output.answers.into_iter().for_each(|answered| spoken.answer(tick, answered));
         for chat in output.chats {
-            spoken.to_all(ServerMessage::Chat { tick, player: chat.player, name: chat.name, text: chat.text });
+            spoken.tell_all(ServerMessage::Chat { tick, player: chat.player, name: chat.name, text: chat.text });
         }
         output.messages.into_iter().for_each(|message| spoken.message(tick, message));
         for Request { to, id, from, topic, data, until } in output.requests {
-            spoken.to_one(to, ServerMessage::Request { tick, id, from, topic, data, until });
+            spoken.tell_one(to, ServerMessage::Request { tick, id, from, topic, data, until });
         }
-        left.into_iter().for_each(|player| spoken.to_all(ServerMessage::Left { tick, player }));
+        left.into_iter().for_each(|player| spoken.tell_all(ServerMessage::Left { tick, player }));
         spoken
     }
 
@@ -59,7 +59,7 @@ impl Spoken {
             Err(error) => (None, Some(error)),
         };
         let (id, ok, tick) = (done.id, error.is_none(), Some(tick));
-        self.to_one(done.player, ServerMessage::OpResult { id, ok, tick, entity, data: None, error });
+        self.tell_one(done.player, ServerMessage::OpResult { id, ok, tick, entity, data: None, error });
     }
 
     fn answer(&mut self, tick: Tick, answered: Answered) {
@@ -68,14 +68,14 @@ impl Spoken {
             Err(error) => (None, Some(error)),
         };
         let (id, ok, tick) = (answered.id, error.is_none(), Some(tick));
-        self.to_one(answered.player, ServerMessage::OpResult { id, ok, tick, entity: None, data, error });
+        self.tell_one(answered.player, ServerMessage::OpResult { id, ok, tick, entity: None, data, error });
     }
 
     fn message(&mut self, tick: Tick, message: Message) {
         let Message { to, from, topic, data } = message;
         let said = ServerMessage::Message { tick, from, topic, data };
         match to {
-            Recipients::Everyone => self.to_all(said),
+            Recipients::Everyone => self.tell_all(said),
             Recipients::Players(players) => {
                 let item = Item::message(said);
                 let at = self.next();
@@ -86,12 +86,12 @@ impl Spoken {
         }
     }
 
-    fn to_all(&mut self, message: ServerMessage) {
+    fn tell_all(&mut self, message: ServerMessage) {
         let at = self.next();
         self.everyone.push((at, Item::message(message)));
     }
 
-    fn to_one(&mut self, player: PlayerId, message: ServerMessage) {
+    fn tell_one(&mut self, player: PlayerId, message: ServerMessage) {
         let at = self.next();
         self.some.entry(player).or_default().push((at, Item::message(message)));
     }
