@@ -8,6 +8,8 @@ use hd1_schema::{CatalogueHash, ComponentSchema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
+use crate::drive::Drive;
+
 /// Components by name with their JSON form; `null` removes one in an update.
 pub type Components = BTreeMap<String, Json>;
 
@@ -31,6 +33,9 @@ pub enum ClientMessage {
     },
     /// An input sample, for transports without datagrams in JSON; binary clients send [`crate::FrameKind::Input`].
     Input(InputSample),
+    /// Where this client's driven entities are, for transports without datagrams in JSON; binary clients put it into
+    /// [`crate::FrameKind::Input`].
+    Drive(Drive),
     /// Goodbye: the avatar leaves at once instead of after the grace period.
     Bye,
 }
@@ -125,6 +130,25 @@ pub enum Operation {
         direction: [f32; 3],
         /// The tick drawn; the server takes the nearest that it remembers.
         tick: Tick,
+    },
+    /// Drive an entity from now on: say where it is by [`Drive`]. It must be one's own or have a `Grabbable`, be no avatar,
+    /// hang on no other, and nobody else may hold it.
+    Take {
+        /// Which.
+        entity: NetId,
+    },
+    /// Let go of an entity that one drives; of one that one does not drive, nothing happens.
+    Release {
+        /// Which.
+        entity: NetId,
+    },
+    /// Say who drives an entity from now on, whoever does now: for its owner, moderators and the control plane.
+    Hand {
+        /// Which.
+        entity: NetId,
+        /// Who; nobody but the server where it is left out or null.
+        #[serde(default)]
+        player: Option<PlayerId>,
     },
 }
 
@@ -275,7 +299,7 @@ fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     if v.is_finite() { Ok(v) } else { Err(D::Error::custom("a number is not finite")) }
 }
 
-fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>
+pub(crate) fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>
 where
     [f32; N]: Deserialize<'de>,
 {

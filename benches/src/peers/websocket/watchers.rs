@@ -45,7 +45,7 @@ async fn watch(url: &str, mut mirror: Mirror, last: Tick) -> anyhow::Result<Mirr
             _ => false,
         };
         if complete {
-            link.send(Packet::datagram(InputFrame { acked: mirror.receipt(), sample: None }.encode()));
+            link.send(Packet::datagram(InputFrame { acked: mirror.receipt(), ..InputFrame::default() }.encode()));
         }
     }
     // The last acknowledgement leaves with this wait, which ends when the server goes.
