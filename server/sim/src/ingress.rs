@@ -7,6 +7,7 @@ use hd1_protocol::message::{OpError, OpErrorCode};
 use hd1_schema::ComponentSchema;
 use hd1_world::Catalogue;
 
+use crate::authority;
 use crate::input::Command;
 use crate::operations::{self, Actor};
 use crate::output::{OpDone, OpResult, TickOutput, WorldEvent};
@@ -20,6 +21,7 @@ pub(crate) fn apply(world: &mut World, command: &Command) {
         Command::Join { player, name, role, client_type } => players::join(world, *player, name, *role, *client_type),
         Command::Leave { player } => players::leave(world, *player),
         Command::Input { player, sample } => players::input(world, *player, *sample),
+        Command::Drive { player, drive } => authority::drive(world, *player, drive),
         Command::Op { player, id, op } => {
             let result = client_operation(world, *player, op);
             world.resource_mut::<TickOutput>().op_results.push(OpResult { player: *player, id: *id, result });

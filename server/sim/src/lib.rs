@@ -20,6 +20,7 @@ mod entities;
 mod ingress;
 mod operations;
 
+pub mod authority;
 mod avatar;
 mod hierarchy;
 mod lifetime;

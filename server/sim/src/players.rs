@@ -13,9 +13,10 @@ use hd1_world::components::{Avatar, Owner};
 use hd1_world::movement::Intent;
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Hold;
 use crate::output::{TickOutput, WorldEvent};
 use crate::quotas::Bucket;
-use crate::{avatar, entities};
+use crate::{authority, avatar, entities};
 
 /// Everyone who is here, and how many entities each player owns, here or not.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,12 @@ pub struct Player {
     pub intent: Intent,
     /// Operations left.
     pub bucket: Bucket,
+    /// The newest poses' number.
+    #[serde(default)]
+    pub drive_seq: u32,
+    /// The entities that it drives; each has an `Authority` that names it.
+    #[serde(default)]
+    pub held: BTreeMap<NetId, Hold>,
 }
 
 /// How an intent is written down.
@@ -61,8 +68,12 @@ struct IntentForm {
 /// Someone is here now, or again.
 pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, client: ClientType) {
     let name = shown_name(name);
-    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket));
-    let (kept, bucket) = before.unwrap_or_default();
+    if role == Role::Viewer {
+        authority::take_all_back(world, id);
+    }
+    let before = world.resource::<Players>().here.get(&id);
+    let before = before.map(|player| (player.avatar, player.bucket, player.held.clone()));
+    let (kept, bucket, held) = before.unwrap_or_default();
     if role == Role::Viewer
         && let Some(avatar) = kept
     {
@@ -73,17 +84,19 @@ pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, clie
         Some(avatar) => Some(avatar),
         None => Some(avatar::spawn(world, id, &name)),
     };
-    let player = Player { name: name.clone(), role, client, avatar, input_seq: 0, intent: Intent::default(), bucket };
+    let (name_told, intent) = (name.clone(), Intent::default());
+    let player = Player { name, role, client, avatar, input_seq: 0, intent, bucket, drive_seq: 0, held };
     world.resource_mut::<Players>().here.insert(id, player);
     let mut output = world.resource_mut::<TickOutput>();
     if let Some(avatar) = avatar {
         output.avatars.push((id, avatar));
     }
-    output.events.push(WorldEvent::Joined(Participant { player: id, name, role, client }));
+    output.events.push(WorldEvent::Joined(Participant { player: id, name: name_told, role, client }));
 }
 
 /// Someone is gone.
 pub(crate) fn leave(world: &mut World, id: PlayerId) {
+    authority::take_all_back(world, id);
     let Some(player) = world.resource_mut::<Players>().here.remove(&id) else { return };
     if let Some(avatar) = player.avatar {
         entities::despawn(world, avatar);

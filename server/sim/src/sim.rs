@@ -19,7 +19,7 @@ use crate::output::TickOutput;
 use crate::players::Players;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{avatar, entities, hierarchy, ingress, lifetime, motion, physics, rewind, state_hash};
+use crate::{authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, rewind, state_hash};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]
@@ -102,6 +102,7 @@ impl Sim {
         let has_physics = info.settings.gravity.is_some();
         app.insert_resource(info);
         app.add_plugins((avatar::plugin, motion::plugin, lifetime::plugin, hierarchy::plugin, rewind::plugin));
+        app.add_plugins(authority::plugin);
         if has_physics {
             app.add_plugins(physics::plugin);
         }
