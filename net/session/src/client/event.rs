@@ -59,6 +59,8 @@ pub enum ServerEvent {
     Left(PlayerId),
     /// A component was registered after the welcome; the mirror knows it already.
     Registered(ComponentSchema),
+    /// An entity that the client drove is driven by it no more, though it did not let go.
+    TakenBack(hd1_core::NetId),
     /// The connection is over.
     Closed(Closing),
 }
