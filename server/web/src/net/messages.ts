@@ -51,6 +51,8 @@ export type CoreEvent =
   | ({ t: 'joined' } & Participant)
   | { t: 'left'; player: number }
   | { t: 'close'; code: number; reason: string; may_retry: boolean }
+  /** This page drives the entity no more, though it did not let go. */
+  | { t: 'taken_back'; entity: number }
   /** The join snapshot is whole: the world can be drawn. */
   | { t: 'ready' };
 
@@ -60,5 +62,7 @@ export type Operation =
   | { op: 'spawn'; components: Components }
   | { op: 'update'; entity: number; components: Components }
   | { op: 'despawn'; entity: number }
+  | { op: 'take'; entity: number }
+  | { op: 'release'; entity: number }
   | { op: 'chat'; text: string }
   | { op: 'pick'; origin: [number, number, number]; direction: [number, number, number]; tick: number };

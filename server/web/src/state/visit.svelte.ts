@@ -6,6 +6,7 @@ import type { TransportName } from '../net/link';
 import { Live, type LiveOptions, type Status } from '../net/live';
 import type { Chat, CoreEvent, Participant, Welcome } from '../net/messages';
 import { Edits } from './edits';
+import { Hands } from './hands.svelte';
 import { Meter } from './meter.svelte';
 import { toasts } from './toasts.svelte';
 
@@ -23,6 +24,7 @@ export class Visit {
   core = $state.raw<ClientCore | null>(null);
   lastError = $state<string | null>(null);
   readonly edits = new Edits((operation) => this.live.op(operation));
+  readonly hands = new Hands(this.edits);
   readonly meter = new Meter(() => (this.core ? this.core.stats() : null));
   readonly live: Live;
   private chatKey = 0;
@@ -35,6 +37,7 @@ export class Visit {
         this.core = core;
         this.transport = transport;
         this.selected = null;
+        this.hands.empty();
       },
       tick: () => this.meter.tick(),
     });
@@ -71,6 +74,7 @@ export class Visit {
   private close(): void {
     this.core = null;
     this.selected = null;
+    this.hands.empty();
     this.meter.dispose();
   }
 
@@ -89,6 +93,9 @@ export class Visit {
       case 'chat':
         this.chat = [...this.chat.slice(1 - CHAT_LINES_MAX), { ...event, key: this.chatKey++ }];
         this.unread += 1;
+        break;
+      case 'taken_back':
+        this.hands.lost(event.entity);
         break;
       case 'close':
         if (event.reason) toasts.say('info', event.reason);
