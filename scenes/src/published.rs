@@ -16,7 +16,7 @@ pub fn json_schema() -> Json {
         builtin.iter().map(|schema| (schema.name.clone(), schema.json_schema())).collect();
     let references: Map<String, Json> = builtin
         .iter()
-        .filter(|schema| !["Owner", "Avatar", "CameraView"].contains(&schema.name.as_str()))
+        .filter(|schema| !["Owner", "Avatar", "CameraView", "Authority"].contains(&schema.name.as_str()))
         .map(|schema| (schema.name.clone(), json!({ "$ref": format!("#/$defs/{}", schema.name) })))
         .collect();
     definitions.insert(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hd1_core::NetId;
 use hd1_schema::json::Refusal;
 use hd1_schema::{ComponentId, ComponentSchema, FieldKind, Record, Value};
-use hd1_world::components::{Collider, Parent, RigidBody};
+use hd1_world::components::{Authority, Avatar, CameraView, Collider, Owner, Parent, RigidBody};
 use hd1_world::described::Described;
 use serde_json::{Value as Json, json};
 
@@ -233,8 +233,7 @@ fn parse_entity(json: &Json, path: &str, schemas: &Schemas) -> Result<SceneEntit
 }
 
 /// Components that only a running world has.
-const NOT_IN_SCENES: [ComponentId; 3] =
-    [hd1_world::components::Owner::ID, hd1_world::components::Avatar::ID, hd1_world::components::CameraView::ID];
+const NOT_IN_SCENES: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Authority::ID];
 
 pub(crate) fn parse_components(
     json: &Json,

@@ -1,5 +1,6 @@
 //! Stories told through the real binary: each file is one part of what a user relies on.
 
+mod authority;
 mod cli;
 mod drain;
 mod durability;

@@ -26,6 +26,7 @@ fn the_description_names_every_operation_and_the_docs_need_no_network() {
         "/api/sessions/{id}/kick",
         "/api/sessions/{id}/entities",
         "/api/sessions/{id}/entities/{entity}",
+        "/api/sessions/{id}/entities/{entity}/authority",
         "/api/sessions/{id}/scene",
         "/api/sessions/{id}/stats",
         "/api/tokens",

@@ -6,10 +6,13 @@
 
 use std::cell::RefCell;
 
+use hd1_core::NetId;
+use hd1_protocol::{Pose, PoseVelocity};
+
 use crate::{Client, ClientOptions, limits};
 
 /// The version of this interface; the page refuses to run with another.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 #[derive(Default)]
 struct State {
@@ -170,13 +173,30 @@ pub extern "C" fn hd1_input(handle: i32, strafe: f32, forward: f32, yaw: f32, pi
     })
 }
 
+/// Says where an entity is whose authority the page holds; the pose lies in the inbox as 10 × f32, little-endian: position,
+/// rotation (quaternion x, y, z, w), linear velocity. 0, or −1 where it cannot be said now.
+#[unsafe(no_mangle)]
+pub extern "C" fn hd1_drive(handle: i32, entity: u32, now_us: f64) -> i32 {
+    with(|state| {
+        let Some(bytes) = state.taken(40) else { return state.fail("the pose is not in the inbox") };
+        let mut numbers = [0.0; 10];
+        for (number, bytes) in numbers.iter_mut().zip(bytes.as_chunks().0) {
+            *number = f32::from_le_bytes(*bytes);
+        }
+        let [px, py, pz, rx, ry, rz, rw, vx, vy, vz] = numbers;
+        let velocity = Some(PoseVelocity { linear: [vx, vy, vz], angular: [0.0; 3] });
+        let pose = Pose { entity: NetId(entity), position: [px, py, pz], rotation: [rx, ry, rz, rw], velocity };
+        if state.client(handle).is_some_and(|client| client.drive(micros(now_us), pose)) { 0 } else { -1 }
+    })
+}
+
 /// Queues the operation whose JSON of `len` bytes lies in the inbox; its id ≥ 1, or −1 with the reason in the outbox.
 #[unsafe(no_mangle)]
-pub extern "C" fn hd1_op(handle: i32, len: u32) -> i32 {
+pub extern "C" fn hd1_op(handle: i32, len: u32, now_us: f64) -> i32 {
     with(|state| {
         let Some(json) = state.taken(len) else { return state.fail("the operation is not in the inbox") };
         let Some(client) = state.client(handle) else { return state.fail("no such connection") };
-        match client.op(&json) {
+        match client.op(micros(now_us), &json) {
             Ok(id) => i32::try_from(id).unwrap_or(i32::MAX),
             Err(reason) => state.fail(&reason),
         }
@@ -199,7 +219,8 @@ pub extern "C" fn hd1_render(handle: i32, now_us: f64) -> i32 {
 }
 
 /// Where a column lies, valid until the next call that takes this handle: 0 ids (u32), 1 matrices (16 × f32, column
-/// by column; the own avatar's is where it is predicted), 2 colours (3 × f32, linear), 3 whether a batch moved in the last render (u8 per batch). Null for others.
+/// by column; the own avatar's is where it is predicted), 2 colours (3 × f32, linear), 3 whether a batch moved in the last
+/// render (u8 per batch), 4 from how many metres it may be taken (f32; 0 not at all). Null for others.
 #[unsafe(no_mangle)]
 pub extern "C" fn hd1_column(handle: i32, column: u32) -> *const u8 {
     with_client(handle, std::ptr::null(), |client| {
@@ -209,6 +230,7 @@ pub extern "C" fn hd1_column(handle: i32, column: u32) -> *const u8 {
             1 => drawing.matrices().as_ptr().cast(),
             2 => drawing.colours().as_ptr().cast(),
             3 => drawing.moved().as_ptr(),
+            4 => drawing.reaches().as_ptr().cast(),
             _ => std::ptr::null(),
         }
     })
@@ -224,6 +246,7 @@ pub extern "C" fn hd1_column_len(handle: i32, column: u32) -> u32 {
             1 => drawing.matrices().len(),
             2 => drawing.colours().len(),
             3 => drawing.moved().len(),
+            4 => drawing.reaches().len(),
             _ => 0,
         };
         len as u32
@@ -287,7 +310,8 @@ mod tests {
     fn nothing_from_outside_is_trusted() {
         assert!(hd1_inbox(u32::MAX).is_null());
         for handle in [i32::MIN, -1, 0, 1, i32::MAX] {
-            assert_eq!((hd1_receive(handle, 0, 0.0), hd1_advance(handle, 0.0), hd1_op(handle, 0)), (-1, -1, -1));
+            assert_eq!((hd1_receive(handle, 0, 0.0), hd1_advance(handle, 0.0), hd1_op(handle, 0, 0.0)), (-1, -1, -1));
+            assert_eq!(hd1_drive(handle, 1, 0.0), -1);
             assert_eq!((hd1_poll_frame(handle, 0.0), hd1_poll_event(handle), hd1_entity(handle, 1)), (0, 0, 0));
             assert!(hd1_column(handle, 1).is_null());
             hd1_drop(handle);

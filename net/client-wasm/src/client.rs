@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hd1_core::{ClientType, NetId, Tick};
-use hd1_protocol::{InputSample, Operation, PROTOCOL_VERSION, Packet, Room, ServerMessage, message::Hello};
+use hd1_protocol::{InputSample, Operation, PROTOCOL_VERSION, Packet, Pose, Room, ServerMessage, message::Hello};
 use hd1_session::{ClientConfig, ClientConnection, Hold, Predicted, Prediction, ServerEvent, Transmit};
 use serde::Deserialize;
 use serde_json::json;
@@ -91,10 +91,14 @@ impl Client {
         }
     }
 
-    /// The next event as JSON: a message of the server, or `ready` once the world can be drawn.
+    /// The next event as JSON: a message of the server, `ready` once the world can be drawn, or `taken_back` for an entity
+    /// that the page drives no more.
     pub fn poll_event(&mut self) -> Option<String> {
         loop {
             let message = match self.connection.poll_event()? {
+                ServerEvent::TakenBack(entity) => {
+                    return Some(json!({ "t": "taken_back", "entity": entity }).to_string());
+                }
                 ServerEvent::Ready { .. } => return Some(json!({ "t": "ready" }).to_string()),
                 ServerEvent::Structure
                 | ServerEvent::Tick(_)
@@ -139,9 +143,19 @@ impl Client {
     ///
     /// # Errors
     /// In words for the person: it is malformed, or cannot be sent now.
-    pub fn op(&mut self, json: &[u8]) -> Result<u32, String> {
+    pub fn op(&mut self, now: u64, json: &[u8]) -> Result<u32, String> {
         let op: Operation = serde_json::from_slice(json).map_err(|e| format!("the operation is malformed: {e}"))?;
+        if let Operation::Release { entity } = op {
+            self.connection.let_go(now, entity);
+        }
         self.connection.send_op(op).ok_or_else(|| "not connected, or too many requests are unanswered".into())
+    }
+
+    /// Says where an entity is that the page holds; it is drawn there at once. `false` where that cannot be said now.
+    pub fn drive(&mut self, now: u64, pose: Pose) -> bool {
+        let numbers = pose.position.iter().chain(&pose.rotation);
+        numbers.chain(pose.velocity.iter().flat_map(|v| &v.linear)).all(|v| v.is_finite())
+            && self.connection.drive(now, pose)
     }
 
     /// Leaves for good.
@@ -156,7 +170,7 @@ impl Client {
         let moment = self.connection.clock().render_tick(now).unwrap_or(mirror.acked().0 as f64);
         let own = self.connection.predicted(now);
         let own = own.map(|own| Predicted { yaw: own.yaw.map(|_| self.wish.yaw), ..own });
-        self.drawing.render(mirror, moment, own)
+        self.drawing.render(mirror, moment, own, &self.connection.driven(now))
     }
 
     /// The columns of the last render.

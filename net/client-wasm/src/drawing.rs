@@ -2,18 +2,19 @@
 //!
 //! The table (who stands where in the columns, and how a batch looks) is made again only when structure changes, and
 //! its version counts up only when it came out different. A frame then costs one pass over the rows; those that stand
-//! still are skipped. The own avatar, and what hangs on it, is drawn where it is predicted.
+//! still are skipped. The own avatar is drawn where it is predicted, what the page drives where the page has it, and so is
+//! what hangs on them.
 
 use std::cmp::Ordering;
 
-use hd1_core::Tick;
+use hd1_core::{NetId, Tick};
 use hd1_movement::math::quat_yaw;
 use hd1_protocol::{
     Mirror,
     mirror::{Entity, HeldValue, SampledTransform, TransformReader},
 };
 use hd1_schema::ComponentId;
-use hd1_session::Predicted;
+use hd1_session::{DrivenPose, Predicted};
 use serde::Serialize;
 
 use crate::{
@@ -61,7 +62,10 @@ pub struct Drawing {
     ids: Vec<u32>,
     matrices: Vec<f32>,
     colours: Vec<f32>,
+    reaches: Vec<f32>,
     moved: Vec<u8>,
+    /// What was drawn elsewhere than by the mirror in the last render.
+    elsewhere: Vec<NetId>,
 }
 
 /// What the mirror shows at a moment.
@@ -71,6 +75,7 @@ struct View<'a> {
     /// In ticks.
     moment: f64,
     own: Option<Predicted>,
+    driven: &'a [DrivenPose],
 }
 
 impl Drawing {
@@ -92,6 +97,12 @@ impl Drawing {
         &self.colours
     }
 
+    /// Per row, from how many metres it may be taken; 0 where not at all.
+    #[must_use]
+    pub fn reaches(&self) -> &[f32] {
+        &self.reaches
+    }
+
     /// Per batch: did a matrix of it change in the last render?
     #[must_use]
     pub fn moved(&self) -> &[u8] {
@@ -110,8 +121,9 @@ impl Drawing {
         &self.table
     }
 
-    /// Brings the columns to `moment` (in ticks), the own avatar to where it is predicted; the number of rows.
-    pub fn render(&mut self, mirror: &Mirror, moment: f64, own: Option<Predicted>) -> usize {
+    /// Brings the columns to `moment` (in ticks), the own avatar to where it is predicted, and what is driven to its poses;
+    /// the number of rows.
+    pub fn render(&mut self, mirror: &Mirror, moment: f64, own: Option<Predicted>, driven: &[DrivenPose]) -> usize {
         if !mirror.is_ready() {
             return 0;
         }
@@ -121,13 +133,15 @@ impl Drawing {
         }
         self.moved.fill(0);
         let Some(reader) = mirror.transform_reader() else { return 0 };
-        let view = View { mirror, reader, moment, own };
+        let view = View { mirror, reader, moment, own, driven };
         let transform = mirror.shapes().by_name("Transform").map(|schema| schema.id);
         let table = mirror.table();
         for (row, out) in self.rows.iter_mut().zip(self.matrices.chunks_exact_mut(16)) {
             let Some(entity) = table.at_slot(row.slot) else { continue };
             let newest = transform.and_then(|id| newest_tick(entity, id));
-            let is_own = own.is_some_and(|own| own.entity == entity.id());
+            let is_own = own.is_some_and(|own| own.entity == entity.id())
+                || driven.iter().any(|driven| driven.entity == entity.id())
+                || self.elsewhere.contains(&entity.id());
             if !row.has_parent && !is_own && row.settled.is_some() && row.settled == newest {
                 continue;
             }
@@ -136,6 +150,8 @@ impl Drawing {
             self.moved[row.batch as usize] = 1;
             row.settled = newest.filter(|tick| !is_own && moment >= tick.0 as f64);
         }
+        self.elsewhere.clear();
+        self.elsewhere.extend(driven.iter().map(|driven| driven.entity));
         self.rows.len()
     }
 
@@ -148,12 +164,14 @@ impl Drawing {
         drawn.sort_by(|a, b| order(&a.1, &b.1).then(a.0.id().cmp(&b.0.id())));
 
         let (mut ids, mut colours, mut batches) = (Vec::new(), Vec::new(), Vec::<Batch>::new());
+        self.reaches.clear();
         let (mut labels, mut avatars, mut lights) = (Vec::new(), Vec::new(), Vec::new());
         self.rows.clear();
         for (row, (entity, look)) in drawn.into_iter().enumerate() {
             let row = row as u32;
             ids.push(entity.id().0);
             colours.extend(look.colour);
+            self.reaches.push(reader.reach(entity));
             labels.extend(reader.label(entity, row));
             avatars.extend(reader.avatar(entity, row));
             lights.extend(reader.light(entity, row));
@@ -226,6 +244,9 @@ impl View<'_> {
         if let Some(own) = self.own.filter(|own| own.entity == entity.id()) {
             sampled.position = own.position;
             sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
+        }
+        if let Some(driven) = self.driven.iter().find(|driven| driven.entity == entity.id()) {
+            (sampled.position, sampled.rotation) = (driven.position, driven.rotation);
         }
         Some(sampled)
     }

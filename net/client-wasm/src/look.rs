@@ -83,6 +83,7 @@ pub(crate) struct Reader<'a> {
     name: Option<&'a ComponentSchema>,
     avatar: Option<&'a ComponentSchema>,
     parent: Option<&'a ComponentSchema>,
+    grabbable: Option<&'a ComponentSchema>,
 }
 
 /// One component's values with the schema that names them.
@@ -140,6 +141,7 @@ impl<'a> Reader<'a> {
             name: shapes.by_name("Name"),
             avatar: shapes.by_name("Avatar"),
             parent: shapes.by_name("Parent"),
+            grabbable: shapes.by_name("Grabbable"),
         }
     }
 
@@ -194,6 +196,12 @@ impl<'a> Reader<'a> {
             range: light.number("range", 0.0),
             cone: light.number("cone", 0.5),
         })
+    }
+
+    /// From how many metres it may be taken: infinity from anywhere, 0 not at all.
+    pub(crate) fn reach(&self, entity: Entity<'_>) -> f32 {
+        let reach = fields(entity, self.grabbable).map(|grabbable| grabbable.number("reach", 0.0));
+        reach.map_or(0.0, |reach| if reach > 0.0 { reach } else { f32::INFINITY })
     }
 
     pub(crate) fn has_parent(&self, entity: Entity<'_>) -> bool {

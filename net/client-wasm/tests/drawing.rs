@@ -11,7 +11,7 @@ use hd1_protocol::{
     structure::{self, Block, StructureBatch, StructureOp},
 };
 use hd1_schema::{ComponentId, Row};
-use hd1_session::Predicted;
+use hd1_session::{DrivenPose, Predicted};
 use serde_json::{Value, json};
 
 /// A mirror and the server's side of it.
@@ -102,7 +102,7 @@ fn entities_are_grouped_by_what_a_draw_call_shares() {
         (6, json!({ "Transform": {}, "Geometry": {}, "Avatar": { "player": 3 }, "Name": { "text": "Ada" } })),
     ]);
     let mut drawing = Drawing::default();
-    assert_eq!(drawing.render(&scene.mirror, 10.0, None), 6);
+    assert_eq!(drawing.render(&scene.mirror, 10.0, None, &[]), 6);
     let table: Value = serde_json::from_str(drawing.table_json()).unwrap();
 
     let batches: Vec<_> = table["batches"].as_array().unwrap().iter().map(|b| (&b["shape"], &b["count"])).collect();
@@ -125,18 +125,18 @@ fn what_moves_glides_and_what_rests_is_left_alone() {
         (2, json!({ "Transform": { "position": [0, 0, 7] }, "Geometry": { "shape": "sphere" } })),
     ]);
     let mut drawing = Drawing::default();
-    drawing.render(&scene.mirror, 10.0, None);
+    drawing.render(&scene.mirror, 10.0, None, &[]);
     assert_eq!(drawing.moved(), [1, 1]);
     scene.tick(11, Some((1, [2.0, 0.0, 0.0])));
 
-    drawing.render(&scene.mirror, 10.5, None);
+    drawing.render(&scene.mirror, 10.5, None, &[]);
     near(position(&drawing, 1), [1.0, 0.0, 0.0]);
     near(position(&drawing, 2), [0.0, 0.0, 7.0]);
     assert_eq!(drawing.moved(), [1, 0], "boxes moved, spheres did not");
 
-    drawing.render(&scene.mirror, 11.5, None);
+    drawing.render(&scene.mirror, 11.5, None, &[]);
     near(position(&drawing, 1), [2.0, 0.0, 0.0]);
-    drawing.render(&scene.mirror, 12.0, None);
+    drawing.render(&scene.mirror, 12.0, None, &[]);
     assert_eq!(drawing.moved(), [0, 0]);
 }
 
@@ -150,11 +150,31 @@ fn the_own_avatar_is_drawn_where_it_is_predicted() {
     let turned = Some(std::f32::consts::PI);
     for (x, yaw) in [(4.0, None), (5.0, None), (5.0, turned)] {
         let own = Predicted { entity: NetId(1), position: [x, 0.0, 0.0], yaw };
-        drawing.render(&scene.mirror, 12.0, Some(own));
+        drawing.render(&scene.mirror, 12.0, Some(own), &[]);
         near(position(&drawing, 1), [x, 0.0, 0.0]);
         near(position(&drawing, 2), [x, 1.0, if yaw.is_some() { 1.0 } else { -1.0 }]);
     }
-    drawing.render(&scene.mirror, 12.0, None);
+    drawing.render(&scene.mirror, 12.0, None, &[]);
+    near(position(&drawing, 1), [0.0; 3]);
+}
+
+#[test]
+fn what_the_page_drives_is_drawn_where_the_page_has_it_and_then_by_the_mirror_again() {
+    let scene = Scene::new(&[
+        (1, json!({ "Transform": {}, "Geometry": {}, "Grabbable": { "reach": 4 } })),
+        (2, json!({ "Transform": { "position": [0, 1, 0] }, "Geometry": {}, "Grabbable": { "reach": 0 } })),
+        (3, json!({ "Transform": {}, "Geometry": {}, "Parent": { "entity": 1 } })),
+    ]);
+    let mut drawing = Drawing::default();
+    drawing.render(&scene.mirror, 12.0, None, &[]);
+    assert_eq!(drawing.reaches(), [4.0, f32::INFINITY, 0.0]);
+    for x in [4.0, 5.0] {
+        let driven = DrivenPose { entity: NetId(1), position: [x, 0.0, 0.0], rotation: [0.0, 0.0, 0.0, 1.0] };
+        drawing.render(&scene.mirror, 12.0, None, &[driven]);
+        near(position(&drawing, 1), [x, 0.0, 0.0]);
+        near(position(&drawing, 3), [x, 0.0, 0.0]);
+    }
+    drawing.render(&scene.mirror, 12.0, None, &[]);
     near(position(&drawing, 1), [0.0; 3]);
 }
 
@@ -167,7 +187,7 @@ fn children_stand_where_their_parents_put_them() {
         (3, json!({ "Transform": {}, "Geometry": {}, "Parent": { "entity": 3 } })),
     ]);
     let mut drawing = Drawing::default();
-    drawing.render(&scene.mirror, 10.0, None);
+    drawing.render(&scene.mirror, 10.0, None, &[]);
     near(position(&drawing, 2), [12.0, 2.0, 0.0]);
 }
 
@@ -176,7 +196,7 @@ fn the_version_counts_what_one_can_see() {
     let mut scene = Scene::new(&[(1, json!({ "Transform": {}, "Geometry": {}, "Name": { "text": "a" } }))]);
     let mut drawing = Drawing::default();
     let mut version = |scene: &Scene| {
-        drawing.render(&scene.mirror, 10.0, None);
+        drawing.render(&scene.mirror, 10.0, None, &[]);
         drawing.version()
     };
     assert_eq!(version(&scene), 1);

@@ -12,7 +12,9 @@ use std::{
 };
 
 use hd1_core::{NetId, PlayerId};
-use hd1_protocol::{CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, message::Hello, said::To};
+use hd1_protocol::{
+    CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, Pose, message::Hello, said::To,
+};
 use hd1_session::{ClientConfig, ClientConnection, Closing, ServerEvent, Transmit};
 use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
 use serde_json::Value as Json;
@@ -132,7 +134,7 @@ impl Client {
                 return Ok(Event::Server(event));
             }
             match &mut self.road {
-                Road::Linked(_) => self.drive().await,
+                Road::Linked(_) => self.attend().await,
                 Road::Dialing(dialing) => match dialing.await {
                     Ok(link) => self.begin_again(link),
                     Err(error) => {
@@ -149,7 +151,7 @@ impl Client {
     }
 
     /// Sends what is due, then waits for one thing: a packet, a deadline, or the link's end.
-    async fn drive(&mut self) {
+    async fn attend(&mut self) {
         // What has come and was not looked at, because the wait below was dropped.
         if self.received.is_empty() && !self.wait().await {
             return;
@@ -157,7 +159,7 @@ impl Client {
         self.take_in();
     }
 
-    /// The first half of [`Client::drive`]; whether there is something to take in.
+    /// The first half of [`Client::attend`]; whether there is something to take in.
     async fn wait(&mut self) -> bool {
         let now = self.now_us();
         let Road::Linked(link) = &mut self.road else { return false };
@@ -329,6 +331,9 @@ impl Client {
     /// # Errors
     /// [`ClientError::NotSent`].
     pub fn send_op(&mut self, op: Operation) -> Result<u32, ClientError> {
+        if let Operation::Release { entity } = op {
+            self.connection.let_go(self.now_us(), entity);
+        }
         self.connection.send_op(op).ok_or(ClientError::NotSent)
     }
 
@@ -345,6 +350,13 @@ impl Client {
         self.connection.set_input(sample)
     }
 
+    /// Says where an entity is whose authority the client holds ([`Operation::Take`], [`Operation::Hand`]); best once per
+    /// tick. It leaves with the next [`Client::next`], is repeated, and [`Client::sample`] shows it there at once. `false`
+    /// where the client is not connected, or drives as much as one may. [`Operation::Release`] ends it.
+    pub fn drive(&mut self, pose: Pose) -> bool {
+        self.connection.drive(self.now_us(), pose)
+    }
+
     /// Cuts the connection without a word, as a network does; [`Client::next`] then comes back. For tests and tools.
     pub fn cut(&mut self) {
         self.connection.handle_link_closed(closing_of(LinkEnd::Lost("cut on purpose".into())));
@@ -355,7 +367,7 @@ impl Client {
     pub async fn leave(mut self) {
         self.connection.bye();
         while matches!(self.road, Road::Linked(_)) {
-            self.drive().await;
+            self.attend().await;
         }
     }
 

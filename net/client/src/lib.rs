@@ -12,6 +12,7 @@ pub mod stats;
 pub use client::{Client, ClientError, ClientOptions, Event};
 pub use endpoint::Endpoint;
 pub use hd1_protocol::mirror::SampledTransform;
+pub use hd1_protocol::{Pose, PoseVelocity};
 pub use hd1_session::{Closing, Predicted, ServerEvent};
 pub use hd1_transport::{Conditions, Connector, Trust};
 pub use stats::ClientStats;

@@ -85,7 +85,7 @@ async fn serve(mut link: Link, seen: Seen) {
                 }
                 ClientEvent::Acked(receipt) => base = receipt.whole.newest(),
                 ClientEvent::Input(sample) => input = sample.seq,
-                ClientEvent::Bye => {}
+                ClientEvent::Drive(_) | ClientEvent::Bye => {}
             }
             seen.lock().unwrap().push(event);
         }

@@ -4,6 +4,7 @@
 //! is for programs that want no decoder at all. Times are microseconds of one clock that never runs back.
 
 mod avatar;
+mod driving;
 mod event;
 mod hearing;
 mod held;
@@ -21,11 +22,13 @@ use hd1_protocol::{
 use hd1_schema::catalogue_hash;
 
 pub use avatar::Predicted;
+pub use driving::DrivenPose;
 pub use event::{ClientConfig, ServerEvent};
 pub use held::Hold;
 
 use crate::{Closing, Prediction, ServerClock, Transmit, limits};
 use avatar::OwnAvatar;
+use driving::Driving;
 use held::Held;
 
 /// Bytes of the join snapshot that may arrive before the welcome does.
@@ -58,6 +61,7 @@ pub struct ClientConnection {
     mirror: Mirror,
     clock: ServerClock,
     avatar: Option<OwnAvatar>,
+    driving: Driving,
     early: Vec<Bytes>,
     early_bytes: usize,
     heard_us: u64,
@@ -100,6 +104,7 @@ impl ClientConnection {
             mirror: Mirror::new([]),
             clock: ServerClock::new(hd1_core::TickRate::DEFAULT),
             avatar: None,
+            driving: Driving::default(),
             early: Vec::new(),
             early_bytes: 0,
             heard_us: now,
@@ -143,6 +148,10 @@ impl ClientConnection {
             }
         }
         self.tell_held(now);
+        let moment = self.moment(now);
+        for entity in self.driving.observe(now, &self.mirror, moment) {
+            self.event(ServerEvent::TakenBack(entity));
+        }
     }
 
     /// The link ended by itself, with the code and reason of the other end where it gave one.
@@ -177,7 +186,7 @@ impl ClientConnection {
             return None;
         }
         let silence = self.heard_us + self.silence_us();
-        let others = [self.ack_due_us, self.held.due_us()].into_iter().flatten();
+        let others = [self.ack_due_us, self.held.due_us(), self.driving.next_due()].into_iter().flatten();
         Some(others.fold(silence.min(self.ping_due_us), u64::min))
     }
 
@@ -208,7 +217,8 @@ impl ClientConnection {
     }
 
     /// Asks for a change; the result comes as [`ServerEvent::OpResult`] with the id given back here. `None` where
-    /// the client is not in the session, or too many operations await their result.
+    /// the client is not in the session, or too many operations await their result. Before one that releases an entity
+    /// call [`ClientConnection::let_go`].
     pub fn send_op(&mut self, op: Operation) -> Option<u32> {
         if self.phase != Phase::Live || self.ops_pending >= limits::CLIENT_OPS_PENDING_MAX {
             return None;
@@ -338,6 +348,8 @@ impl ClientConnection {
         self.clock = ServerClock::new(welcome.tick_rate);
         self.is_ordered = welcome.capabilities.iter().any(|name| name == crate::ORDERED);
         self.avatar = OwnAvatar::of(&welcome);
+        // A world hears one pose a tick. A little less than a tick: programs draw when they can.
+        self.driving = Driving::new(welcome.player.0, welcome.tick_rate.period_ns() / 1_000 * 3 / 4);
         self.phase = Phase::Live;
         self.ping_due_us = now;
         self.event(ServerEvent::Welcome(welcome.clone()));
@@ -382,7 +394,9 @@ impl ClientConnection {
     fn input_frame(&mut self, now: u64) -> Option<Bytes> {
         let acked = self.mirror.receipt();
         let ack_is_due = acked != self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
-        if self.input.is_none() && !ack_is_due {
+        let leaves = self.input.is_some() || ack_is_due;
+        let drive = self.driving.poses(now, leaves);
+        if !leaves && drive.is_none() {
             return None;
         }
         self.ack_due_us = None;
@@ -394,7 +408,7 @@ impl ClientConnection {
         if let (Some(avatar), Some(sample)) = (&mut self.avatar, &sample) {
             avatar.on_input(now, sample);
         }
-        Some(InputFrame { acked, sample }.encode())
+        Some(InputFrame { acked, sample, drive }.encode())
     }
 
     fn push(&mut self, message: &ClientMessage) -> bool {

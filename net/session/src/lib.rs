@@ -19,7 +19,7 @@ pub mod server;
 
 use hd1_protocol::{CloseCode, Packet};
 
-pub use client::{ClientConfig, ClientConnection, Hold, Predicted, ServerEvent};
+pub use client::{ClientConfig, ClientConnection, DrivenPose, Hold, Predicted, ServerEvent};
 pub use clock::ServerClock;
 pub use predict::{AvatarState, Prediction, PredictionStats};
 pub use resume::ResumeBook;

@@ -49,6 +49,11 @@ pub const HELD_US_MAX: u64 = 1_000_000;
 pub const HELD_ECHO_US: u64 = 40_000;
 /// Inputs kept for prediction: over a second at the highest rate that a server takes.
 pub const PREDICTED_INPUTS_MAX: usize = 256;
+/// Microseconds after which the poses of driven entities are said again though they are the same: well within the time
+/// after which the server takes back what nothing is said of.
+pub const DRIVE_REPEAT_US: u64 = 250_000;
+/// Microseconds in which a driven entity must be seen to be held; then it is taken for refused.
+pub const DRIVE_UNCONFIRMED_US_MAX: u64 = 2_000_000;
 /// Seconds predicted beyond the newest state; then the own avatar stands still and waits for the network.
 pub const PREDICTED_S_MAX: u32 = 1;
 /// Ticks that the drawn moment lies behind the newest at most: a mirror need keep no more.

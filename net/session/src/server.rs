@@ -13,7 +13,7 @@ use hd1_core::Tick;
 use hd1_protocol::{
     Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation,
     PROTOCOL_VERSION, Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
-    limits::{DATAGRAM_BYTES_MAX, FRAME_IN_BYTES_MAX},
+    limits::{DATAGRAM_BYTES_MAX, DRIVE_POSES_MAX, FRAME_IN_BYTES_MAX},
     message::{Hello, OpError, OpErrorCode, Welcome},
     packet::Channel,
 };
@@ -58,6 +58,7 @@ pub struct ServerConnection {
     /// Does what has left count as received?
     presumes: bool,
     input_seq: u32,
+    drive_seq: u32,
     stats: ServerConnectionStats,
 }
 
@@ -80,6 +81,7 @@ impl ServerConnection {
             is_ordered: false,
             presumes: false,
             input_seq: 0,
+            drive_seq: 0,
             stats: ServerConnectionStats::default(),
         }
     }
@@ -318,7 +320,14 @@ impl ServerConnection {
                 Ok(())
             }
             (_, ClientMessage::Input(sample)) => {
-                self.input(now, InputFrame { acked: Receipt::default(), sample: Some(sample) }, in_rate)
+                self.input(now, InputFrame { sample: Some(sample), ..InputFrame::default() }, in_rate)
+            }
+            (_, ClientMessage::Drive(drive)) if drive.poses.len() > DRIVE_POSES_MAX => {
+                let reason = format!("at most {DRIVE_POSES_MAX} poses are said at once");
+                Err(Closing::new(CloseCode::TooLarge, reason))
+            }
+            (_, ClientMessage::Drive(drive)) => {
+                self.input(now, InputFrame { drive: Some(drive), ..InputFrame::default() }, in_rate)
             }
             (_, ClientMessage::Bye) => {
                 self.events.push_back(ClientEvent::Bye);
@@ -375,6 +384,10 @@ impl ServerConnection {
         if let Some(sample) = input.sample.filter(|sample| sample.seq > self.input_seq) {
             self.input_seq = sample.seq;
             self.events.push_back(ClientEvent::Input(sample.quantised()));
+        }
+        if let Some(drive) = input.drive.filter(|drive| drive.seq > self.drive_seq) {
+            self.drive_seq = drive.seq;
+            self.events.push_back(ClientEvent::Drive(drive.quantised()));
         }
         Ok(())
     }

@@ -172,7 +172,7 @@ fn inputs_beyond_their_rate_are_dropped_in_silence() {
     drain(&mut server, 0);
     for seq in 1..=400 {
         let sample = Some(InputSample { seq, ..InputSample::default() });
-        server.handle_packet(0, &Packet::datagram(InputFrame { acked: Receipt::default(), sample }.encode()));
+        server.handle_packet(0, &Packet::datagram(InputFrame { sample, ..InputFrame::default() }.encode()));
     }
     let inputs = std::iter::from_fn(|| server.poll_event()).count();
     assert_eq!(inputs, limits::INPUTS_BURST as usize);
@@ -185,7 +185,7 @@ fn inputs_out_of_order_are_dropped() {
     let mut server = live_server(BIN);
     for seq in [3, 2, 3, 5] {
         let sample = Some(InputSample { seq, ..InputSample::default() });
-        server.handle_packet(0, &Packet::datagram(InputFrame { acked: Receipt::default(), sample }.encode()));
+        server.handle_packet(0, &Packet::datagram(InputFrame { sample, ..InputFrame::default() }.encode()));
     }
     let seqs: Vec<_> = std::iter::from_fn(|| server.poll_event())
         .map(|e| if let ClientEvent::Input(s) = e { s.seq } else { 0 })
@@ -196,15 +196,21 @@ fn inputs_out_of_order_are_dropped() {
 #[test]
 fn an_acknowledgement_of_the_future() {
     let mut server = live_server(BIN);
-    server.handle_packet(0, &Packet::datagram(InputFrame { acked: Acks::of(Tick(100)).into(), sample: None }.encode()));
+    server.handle_packet(
+        0,
+        &Packet::datagram(InputFrame { acked: Acks::of(Tick(100)).into(), ..InputFrame::default() }.encode()),
+    );
     let Some(ClientEvent::Acked(acked)) = server.poll_event() else { panic!("an acknowledgement") };
     assert_eq!((acked.whole.newest(), acked.whole.contains(Tick(99))), (Tick(100), false));
-    server.handle_packet(0, &Packet::datagram(InputFrame { acked: Acks::of(Tick(101)).into(), sample: None }.encode()));
+    server.handle_packet(
+        0,
+        &Packet::datagram(InputFrame { acked: Acks::of(Tick(101)).into(), ..InputFrame::default() }.encode()),
+    );
     assert_eq!(closing(&mut server).code, CloseCode::Malformed);
     let mut server = live_server(BIN);
     let mut acked = Receipt::from(Acks::of(Tick(100)));
     acked.add(Part { tick: Tick(101), frames: 1 });
-    server.handle_packet(0, &Packet::datagram(InputFrame { acked, sample: None }.encode()));
+    server.handle_packet(0, &Packet::datagram(InputFrame { acked, ..InputFrame::default() }.encode()));
     assert_eq!(closing(&mut server).code, CloseCode::Malformed, "in part is no better");
 }
 

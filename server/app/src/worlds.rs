@@ -150,6 +150,10 @@ impl Worlds for RuntimeWorlds {
                     let entity = self.number(session, &entity).await?;
                     (Operation::Despawn { entity }, Some(entity))
                 }
+                WorldCommand::Hand { entity, player } => {
+                    let entity = self.number(session, &entity).await?;
+                    (Operation::Hand { entity, player }, Some(entity))
+                }
             };
             let done = within(self.runtime.command(session, operation)).await?;
             done.entity.or(about).ok_or_else(|| WorldError::Failed("an operation answered no entity".to_owned()))

@@ -1,7 +1,7 @@
 //! The live world through the control plane: entities, messages, the scene as it is now, figures.
 
 use hd1_api::{CreateEntity, Entity, EntityList, PatchEntity, SendMessage, WorldStats};
-use hd1_core::SessionId;
+use hd1_core::{PlayerId, SessionId};
 use serde_json::{Map, Value};
 
 use crate::authority::Authority;
@@ -87,6 +87,21 @@ impl Control {
     pub async fn send_message(&self, authority: &Authority, id: SessionId, wish: &SendMessage) -> Result<()> {
         self.moderate(authority, id).await?;
         Ok(self.worlds().send(id, wish).await?)
+    }
+
+    /// Hands the authority of an entity to a player, or with `None` back to the server, whoever has it now; answers the
+    /// entity as the world then has it.
+    ///
+    /// # Errors
+    /// A missing right, a world that does not run, no such entity or player, an entity that nobody can drive.
+    pub async fn hand_entity(
+        &self,
+        authority: &Authority,
+        id: SessionId,
+        entity: EntityRef,
+        player: Option<PlayerId>,
+    ) -> Result<Entity> {
+        self.command(authority, id, WorldCommand::Hand { entity, player }).await
     }
 
     /// The world as a scene file.

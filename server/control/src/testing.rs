@@ -212,6 +212,13 @@ impl Worlds for FakeWorlds {
                 world.entities.remove(&id);
                 Ok(NetId(id))
             }
+            WorldCommand::Hand { entity, player } => {
+                let id = find(world, &entity)?;
+                let entity = world.entities.get_mut(&id).ok_or(WorldError::NoSuchEntity)?;
+                entity.components.remove("Authority");
+                entity.components.extend(player.map(|player| ("Authority".to_owned(), json!({ "player": player }))));
+                Ok(NetId(id))
+            }
         }))
     }
 

@@ -6,7 +6,7 @@
 use std::{future::Future, pin::Pin};
 
 use hd1_api::{ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats};
-use hd1_core::{NetId, ParticipantId, SessionId, TickRate};
+use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
 use serde_json::{Map, Value};
 
 /// A boxed future: what an object-safe trait returns in place of `async fn`.
@@ -119,6 +119,13 @@ pub enum WorldCommand {
     Despawn {
         /// Which.
         entity: EntityRef,
+    },
+    /// Says who drives an entity from now on, whoever does now.
+    Hand {
+        /// Which.
+        entity: EntityRef,
+        /// Who; `None` is the server.
+        player: Option<PlayerId>,
     },
 }
 

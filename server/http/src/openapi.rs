@@ -51,7 +51,7 @@ pub(crate) fn finish(mut document: OpenApi) -> OpenApi {
     );
     components.responses.insert("Problem".to_owned(), RefOr::T(problem()));
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let others = ResponsesBuilder::new().response("default", Ref::from_response_name("Problem")).build();
             operation.responses.responses.extend(others.responses);

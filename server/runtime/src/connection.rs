@@ -145,6 +145,12 @@ impl Client {
                         add(&self.door.context.counters.inputs_replaced, 1);
                     }
                 }
+                ClientEvent::Drive(drive) => {
+                    let Some(hold) = &self.hold else { continue };
+                    if hold.slot.mailbox.drive(hold.player, drive) == Ok(true) {
+                        add(&self.door.context.counters.inputs_replaced, 1);
+                    }
+                }
                 ClientEvent::Acked(receipt) => self.line.note_received(&receipt),
                 ClientEvent::Bye => self.for_good(),
             }

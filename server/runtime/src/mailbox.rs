@@ -1,14 +1,15 @@
 //! What waits at a world's door for its next tick: bounded, and drained in an order that does not depend on threads.
 //!
 //! Connections and the control plane push at any time; the world drains once per tick. Of a player's input samples only
-//! the newest waits. Operations wait in arrival order per player; players are taken in ascending order, then the
+//! the newest waits, and of each entity that it drives the newest pose. Operations wait in arrival order per player; players are taken in ascending order, then the
 //! control plane's operations in arrival order. That order is what the recording logs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hd1_core::PlayerId;
-use hd1_protocol::{InputSample, Operation};
+use hd1_protocol::limits::DRIVE_POSES_MAX;
+use hd1_protocol::{Drive, InputSample, Operation};
 use hd1_sim::Command;
 
 use crate::limits::{MAILBOX_ADMIN_MAX, MAILBOX_COMMANDS_MAX, MAILBOX_COMMANDS_PER_PLAYER_MAX};
@@ -42,6 +43,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct PlayerQueue {
     sample: Option<InputSample>,
+    drive: Option<Drive>,
     operations: Vec<(u32, Operation)>,
 }
 
@@ -85,6 +87,31 @@ impl Mailbox {
         Ok(slot.replace(sample).is_some())
     }
 
+    /// Leaves where a player's driven entities are; answers whether poses waited that no tick has seen. Of those only what
+    /// is not said anew still waits.
+    ///
+    /// # Errors
+    /// [`MailboxError::Closed`].
+    pub fn drive(&self, player: PlayerId, mut drive: Drive) -> Result<bool, MailboxError> {
+        let mut waiting = self.lock();
+        if !waiting.open {
+            return Err(MailboxError::Closed);
+        }
+        let slot = &mut waiting.players.entry(player).or_default().drive;
+        let Some(before) = slot.take() else {
+            *slot = Some(drive);
+            return Ok(false);
+        };
+        // A connection hands them on in order; another connection of the same player counts anew.
+        for pose in before.poses {
+            if drive.poses.len() < DRIVE_POSES_MAX && drive.poses.iter().all(|newer| newer.entity != pose.entity) {
+                drive.poses.push(pose);
+            }
+        }
+        *slot = Some(drive);
+        Ok(true)
+    }
+
     /// Leaves a client's operation.
     ///
     /// # Errors
@@ -125,8 +152,9 @@ impl Mailbox {
     /// How much waits.
     pub fn depth(&self) -> usize {
         let waiting = self.lock();
-        let samples = waiting.players.values().filter(|queue| queue.sample.is_some()).count();
-        samples + waiting.operation_count + waiting.admin.len()
+        let of = |queue: &PlayerQueue| usize::from(queue.sample.is_some()) + usize::from(queue.drive.is_some());
+        let inputs: usize = waiting.players.values().map(of).sum();
+        inputs + waiting.operation_count + waiting.admin.len()
     }
 
     /// Takes everything, in the order in which the tick applies it, appended to `commands`.
@@ -138,6 +166,7 @@ impl Mailbox {
         };
         for (player, queue) in players {
             commands.extend(queue.sample.map(|sample| Command::Input { player, sample }));
+            commands.extend(queue.drive.map(|drive| Command::Drive { player, drive }));
             commands.extend(queue.operations.into_iter().map(|(id, op)| Command::Op { player, id, op }));
         }
         commands.extend(admin.into_iter().map(|(request, op)| Command::Admin { request, op }));
@@ -146,6 +175,9 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use hd1_core::NetId;
+    use hd1_protocol::Pose;
+
     use super::*;
 
     fn chat(text: &str) -> Operation {
@@ -182,6 +214,26 @@ mod tests {
             .collect();
         assert_eq!(order, [(1, 11), (1, 10), (2, 5), (2, 20), (99, 1)]);
         assert_eq!(mailbox.depth(), 0);
+    }
+
+    #[test]
+    fn of_each_driven_entity_the_newest_pose_waits() {
+        let mailbox = open();
+        let pose = |entity, x| Pose { entity: NetId(entity), position: [x; 3], rotation: [0.0; 4], velocity: None };
+        let says = |seq, poses: Vec<Pose>| mailbox.drive(PlayerId(1), Drive { seq, poses }).unwrap();
+        assert!(!says(1, vec![pose(7, 1.0), pose(8, 1.0)]));
+        assert!(says(2, vec![pose(7, 2.0)]));
+        let many =
+            |from: u32| (from..from + DRIVE_POSES_MAX as u32).map(|entity| pose(entity, 3.0)).collect::<Vec<_>>();
+        let mut commands = Vec::new();
+        mailbox.drain(&mut commands);
+        let drive = Drive { seq: 2, poses: vec![pose(7, 2.0), pose(8, 1.0)] };
+        assert_eq!(commands, [Command::Drive { player: PlayerId(1), drive }]);
+        says(3, many(10));
+        says(4, many(40));
+        commands.clear();
+        mailbox.drain(&mut commands);
+        assert_eq!(commands, [Command::Drive { player: PlayerId(1), drive: Drive { seq: 4, poses: many(40) } }]);
     }
 
     #[test]

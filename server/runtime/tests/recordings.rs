@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hd1_core::{ParticipantId, SessionId};
-use hd1_protocol::{InputSample, Operation};
+use hd1_protocol::{InputSample, Operation, Pose};
 use hd1_runtime::recording::{Ending, replay};
 use hd1_runtime::{Request, WorldStatus};
+use hd1_session::ServerEvent;
 use support::{Rig, TestClient, moving, panicking, spec};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +27,7 @@ async fn ten_thousand_ticks_of_cubes_with_players_replay_equal() {
     let mut bob = rig.client(session, ParticipantId::generate(), "bob");
     rig.until(&mut ada, TestClient::is_ready).await;
     rig.until(&mut bob, TestClient::is_ready).await;
-    let mut n = 0u32;
+    let (mut n, mut carried) = (0u32, 0);
     while rig.tick(session) < 10_000 {
         rig.step(1);
         n += 1;
@@ -38,10 +39,15 @@ async fn ten_thousand_ticks_of_cubes_with_players_replay_equal() {
             bob.pump(rig.now_us()).await;
         }
         if n.is_multiple_of(500) {
-            let components = serde_json::from_str(r#"{ "Transform": { "position": [0, 3, 0] } }"#).unwrap();
-            ada.connection.send_op(Operation::Spawn { components });
+            let components = r#"{ "Transform": { "position": [0, 3, 0] }, "Geometry": {}, "RigidBody": {} }"#;
+            ada.connection.send_op(Operation::Spawn { components: serde_json::from_str(components).unwrap() });
+        }
+        if n.is_multiple_of(10) {
+            carried += u32::from(carry(&mut ada, n, rig.now_us()));
+            ada.pump(rig.now_us()).await;
         }
     }
+    assert!(carried > 100, "a cube was in hand {carried} times");
     rig.runtime.lifecycle(session, Request::Stop).await.unwrap();
     rig.settle();
     let path = rig.files(session, "hd1r").pop().unwrap();
@@ -54,6 +60,28 @@ async fn ten_thousand_ticks_of_cubes_with_players_replay_equal() {
     assert!(report.is_equal(), "{report:?}");
     tampered_ones_are_found(&path);
     drop(data);
+}
+
+/// Takes what was made last, carries it through the cubes, and throws it at the next; says whether it is in hand.
+fn carry(client: &mut TestClient, n: u32, now_us: u64) -> bool {
+    let made = |event: &ServerEvent| match event {
+        ServerEvent::OpResult { result: Ok(Some(entity)), .. } => Some(*entity),
+        _ => None,
+    };
+    let Some(entity) = client.events.iter().rev().find_map(made) else { return false };
+    match n % 500 {
+        100 => drop(client.connection.send_op(Operation::Take { entity })),
+        150..400 => {
+            let position = [(n % 500) as f32 * 0.05 - 10.0, 1.0, (n / 500) as f32 - 5.0];
+            client.connection.drive(now_us, Pose { entity, position, rotation: [0.0, 0.0, 0.0, 1.0], velocity: None });
+        }
+        400 => {
+            client.connection.let_go(now_us, entity);
+            client.connection.send_op(Operation::Release { entity });
+        }
+        _ => {}
+    }
+    client.connection.holds(entity)
 }
 
 fn tampered_ones_are_found(path: &Path) {

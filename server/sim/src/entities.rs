@@ -7,6 +7,7 @@ use hd1_schema::{ComponentId, Record};
 use hd1_world::components::{Avatar, Owner, Transform};
 use hd1_world::{Catalogue, Networked, entity_of};
 
+use crate::authority;
 use crate::players::Players;
 
 /// Makes an entity with the next id, these components and a Transform.
@@ -49,6 +50,7 @@ pub(crate) fn despawn(world: &mut World, id: NetId) {
     let Some(entity) = entity_of(world, id) else { return };
     let owner = world.get::<Owner>(entity).map(|owner| owner.player);
     let avatar = world.get::<Avatar>(entity).is_some();
+    authority::forget(world, id, entity);
     world.despawn(entity);
     if let (Some(owner), false) = (owner, avatar)
         && let Some(count) = world.resource_mut::<Players>().owned.get_mut(&owner)

@@ -7,7 +7,7 @@ use bevy_ecs::world::World;
 use hd1_core::NetId;
 use hd1_scenes::{Schemas, settings::Settings};
 use hd1_schema::{ComponentId, ComponentSchema};
-use hd1_world::components::{Avatar, CameraView, Lifetime, Owner, Parent};
+use hd1_world::components::{Authority, Avatar, CameraView, Lifetime, Owner, Parent};
 use hd1_world::described::Described;
 use hd1_world::{Catalogue, ComponentEntry, NetIndex, entity_of};
 use serde_json::{Value as Json, json};
@@ -17,7 +17,7 @@ use crate::step::Step;
 use crate::view;
 
 /// What belongs to players, not to scenes.
-const OF_PLAYERS: [ComponentId; 3] = [Owner::ID, Avatar::ID, CameraView::ID];
+const OF_PLAYERS: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Authority::ID];
 
 pub(crate) fn scene_json(world: &World) -> Json {
     let SceneInfo { name, description, settings } = world.resource::<SceneInfo>();

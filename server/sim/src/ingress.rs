@@ -7,6 +7,7 @@ use hd1_protocol::message::{OpError, OpErrorCode};
 use hd1_schema::ComponentSchema;
 use hd1_world::Catalogue;
 
+use crate::authority;
 use crate::input::Command;
 use crate::messages;
 use crate::operations::{self, Actor};
@@ -22,6 +23,7 @@ pub(crate) fn apply(world: &mut World, command: &Command) {
         Command::Join { player, name, role, client_type } => players::join(world, *player, name, *role, *client_type),
         Command::Leave { player } => players::leave(world, *player),
         Command::Input { player, sample } => players::input(world, *player, *sample),
+        Command::Drive { player, drive } => authority::drive(world, *player, drive),
         Command::Op { player, id, op } => {
             // What asks another player is answered by that one.
             if let Some(result) = client_operation(world, *player, *id, op).transpose() {

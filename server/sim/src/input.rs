@@ -1,7 +1,7 @@
 //! What enters a tick: commands in the order in which they are applied.
 
 use hd1_core::{ClientType, PlayerId, Role};
-use hd1_protocol::{InputSample, Operation};
+use hd1_protocol::{Drive, InputSample, Operation};
 use hd1_schema::ComponentSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,13 @@ pub enum Command {
         player: PlayerId,
         /// What.
         sample: InputSample,
+    },
+    /// Where the entities are that a player drives; passed over for those that it does not hold.
+    Drive {
+        /// Who.
+        player: PlayerId,
+        /// Where.
+        drive: Drive,
     },
     /// A client's operation, checked by role, ownership, schema, ranges, rate and quotas.
     Op {

@@ -22,6 +22,7 @@ mod messages;
 mod operations;
 mod requests;
 
+pub mod authority;
 mod avatar;
 mod hierarchy;
 mod lifetime;

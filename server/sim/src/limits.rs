@@ -8,6 +8,14 @@ pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const PAGE_ENTITIES_MAX: usize = 1000;
 /// Contacts told in one tick; further ones are dropped.
 pub const CONTACTS_PER_TICK_MAX: usize = 16_384;
+/// Entities that one player can hold the authority of: as many as one input frame has poses for.
+pub const HELD_PER_PLAYER_MAX: usize = hd1_protocol::limits::DRIVE_POSES_MAX;
+/// Seconds in which a holder says nothing of an entity, after which the server has its authority again.
+pub const DRIVE_SILENCE_S_MAX: u64 = 2;
+/// Metres a second that a driven entity goes, and is let go with, at most.
+pub const DRIVE_SPEED_M_S_MAX: f32 = 40.0;
+/// Radians a second that a driven entity turns, and is let go with, at most.
+pub const DRIVE_TURN_RAD_S_MAX: f32 = 20.0;
 /// Seconds of the past that rays can be cast in.
 pub const REWIND_S_MAX: u64 = 1;
 /// Changes of places that are remembered for it, 32 bytes each; a world where more moves remembers fewer ticks.

@@ -1,10 +1,10 @@
 //! Movement that a scene or a player asked for: lines, orbits, waypoints, bouncing.
 
 use bevy_app::App;
-use bevy_ecs::query::With;
+use bevy_ecs::query::{With, Without};
 use bevy_ecs::schedule::IntoScheduleConfigs;
 use bevy_ecs::system::{Query, Res};
-use hd1_world::components::{BodyKind, Motion, RigidBody, Transform, Velocity};
+use hd1_world::components::{Authority, BodyKind, Motion, RigidBody, Transform, Velocity};
 use hd1_world::movement::step_motion;
 use hd1_world::phases::Simulate;
 
@@ -16,10 +16,11 @@ pub(crate) fn plugin(app: &mut App) {
     app.add_systems(Simulate, integrate.before(PhysicsSystems));
 }
 
-/// Each entity moves by itself, so the order does not matter. A dynamic body is moved by physics alone.
+/// Each entity moves by itself, so the order does not matter. A dynamic body is moved by physics alone, and what a player
+/// drives by that player.
 fn integrate(
     step: Res<Step>,
-    mut moving: Query<(&Motion, &mut Transform, &mut Velocity, Option<&RigidBody>), With<Motion>>,
+    mut moving: Query<(&Motion, &mut Transform, &mut Velocity, Option<&RigidBody>), (With<Motion>, Without<Authority>)>,
 ) {
     for (motion, mut transform, mut velocity, body) in &mut moving {
         if body.is_some_and(|body| body.kind != BodyKind::Kinematic) {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 use hd1_core::{NetId, PlayerId, Role, Tick};
 use hd1_protocol::Operation;
@@ -22,7 +23,7 @@ use crate::players::Players;
 use crate::rewind::{self, History};
 use crate::scene_info::SceneInfo;
 use crate::sim::Config;
-use crate::{entities, hierarchy, messages, requests};
+use crate::{authority, entities, hierarchy, messages, requests};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) enum Actor {
 }
 
 /// Components that only the server writes, whoever asks.
-const SERVER_ONLY: [ComponentId; 3] = [Owner::ID, Avatar::ID, CameraView::ID];
+const SERVER_ONLY: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Authority::ID];
 /// What a player may change on an avatar: how it looks, not where it is.
 const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, Light::ID];
 
@@ -56,6 +57,9 @@ pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<O
             }
             Actor::Admin => Err(refuse(OpErrorCode::Denied, "only players are asked")),
         },
+        Operation::Take { entity } => authority::take(world, actor, *entity),
+        Operation::Release { entity } => authority::release(world, actor, *entity),
+        Operation::Hand { entity, player } => authority::hand(world, actor, *entity, *player),
     }
 }
 
@@ -102,12 +106,16 @@ fn spawn(world: &mut World, actor: Actor, components: &Components) -> Result<OpD
 fn update(world: &mut World, actor: Actor, id: NetId, components: &Components) -> Result<OpDone, OpError> {
     let entity = may_change(world, actor, id)?;
     let changes = parse_changes(world, actor, Some(id), components)?;
-    let mut entity = world.entity_mut(entity);
+    let is_placed = changes.iter().any(|(entry, _)| entry.id() == Transform::ID);
+    let mut changed = world.entity_mut(entity);
     for (entry, record) in changes {
         match record {
-            Some(record) => entry.insert(&mut entity, &record),
-            None => entry.remove(&mut entity),
+            Some(record) => entry.insert(&mut changed, &record),
+            None => entry.remove(&mut changed),
         }
+    }
+    if is_placed {
+        authority::placed(world, actor, id, entity);
     }
     Ok(OpDone { entity: Some(id) })
 }
@@ -185,7 +193,7 @@ fn pick(world: &mut World, actor: Actor, origin: Vec3, direction: Vec3, tick: Ti
 }
 
 /// The bevy entity, where the actor may change it.
-fn may_change(world: &World, actor: Actor, id: NetId) -> Result<bevy_ecs::entity::Entity, OpError> {
+pub(crate) fn may_change(world: &World, actor: Actor, id: NetId) -> Result<Entity, OpError> {
     let Some(entity) = entity_of(world, id) else {
         return Err(refuse(OpErrorCode::NotFound, format!("no entity {id}")));
     };

@@ -14,10 +14,11 @@ use hd1_world::math::Vec3;
 use hd1_world::movement::Intent;
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Hold;
 use crate::output::{TickOutput, WorldEvent};
 use crate::quotas::Bucket;
 use crate::scene_info::SceneInfo;
-use crate::{avatar, entities, requests};
+use crate::{authority, avatar, entities, requests};
 
 /// Everyone who is here, and how many entities each player owns, here or not.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,12 @@ pub struct Player {
     /// Where a viewer looks from, in metres; who has an avatar has a `CameraView` on it instead.
     #[serde(default)]
     pub camera: Option<Vec3>,
+    /// The newest poses' number.
+    #[serde(default)]
+    pub drive_seq: u32,
+    /// The entities that it drives; each has an `Authority` that names it.
+    #[serde(default)]
+    pub held: BTreeMap<NetId, Hold>,
 }
 
 /// How an intent is written down.
@@ -67,8 +74,12 @@ struct IntentForm {
 pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, client: ClientType) {
     let name = shown_name(name);
     requests::came_back(world, id);
-    let before = world.resource::<Players>().here.get(&id).map(|player| (player.avatar, player.bucket, player.camera));
-    let (kept, bucket, camera) = before.unwrap_or_default();
+    if role == Role::Viewer {
+        authority::take_all_back(world, id);
+    }
+    let before = world.resource::<Players>().here.get(&id);
+    let before = before.map(|player| (player.avatar, player.bucket, player.camera, player.held.clone()));
+    let (kept, bucket, camera, held) = before.unwrap_or_default();
     let first_look = || world.resource::<SceneInfo>().first_look();
     let camera = (role == Role::Viewer).then(|| camera.unwrap_or_else(first_look));
     if role == Role::Viewer
@@ -81,18 +92,19 @@ pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, clie
         Some(avatar) => Some(avatar),
         None => Some(avatar::spawn(world, id, &name)),
     };
-    let intent = Intent::default();
-    let player = Player { name: name.clone(), role, client, avatar, input_seq: 0, intent, bucket, camera };
+    let (name_told, intent) = (name.clone(), Intent::default());
+    let player = Player { name, role, client, avatar, input_seq: 0, intent, bucket, camera, drive_seq: 0, held };
     world.resource_mut::<Players>().here.insert(id, player);
     let mut output = world.resource_mut::<TickOutput>();
     if let Some(avatar) = avatar {
         output.avatars.push((id, avatar));
     }
-    output.events.push(WorldEvent::Joined(Participant { player: id, name, role, client }));
+    output.events.push(WorldEvent::Joined(Participant { player: id, name: name_told, role, client }));
 }
 
 /// Someone is gone.
 pub(crate) fn leave(world: &mut World, id: PlayerId) {
+    authority::take_all_back(world, id);
     let Some(player) = world.resource_mut::<Players>().here.remove(&id) else { return };
     if let Some(avatar) = player.avatar {
         entities::despawn(world, avatar);

@@ -21,7 +21,9 @@ use crate::players::Players;
 use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash};
+use crate::{
+    authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash,
+};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]
@@ -106,6 +108,7 @@ impl Sim {
         let has_physics = info.settings.gravity.is_some();
         app.insert_resource(info);
         app.add_plugins((avatar::plugin, motion::plugin, lifetime::plugin, hierarchy::plugin, rewind::plugin));
+        app.add_plugins(authority::plugin);
         if has_physics {
             app.add_plugins(physics::plugin);
         }

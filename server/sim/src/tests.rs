@@ -1,5 +1,6 @@
 //! Stories of a world: what may be asked for, what comes of it, and that it comes the same every time.
 
+mod authority;
 mod determinism;
 mod features;
 mod messages;

@@ -41,6 +41,14 @@ const view = {
   get selected(): number | null {
     return visit?.selected?.id ?? null;
   },
+  /** The entity that would be taken hold of now. */
+  get aimed(): number | null {
+    return visit?.hands.aimed ?? null;
+  },
+  /** The entity in hand. */
+  get carried(): number | null {
+    return visit?.hands.carried ?? null;
+  },
   /** One entity's components as the mirror has them. */
   entity(id: number): EntityView | null {
     return visit?.core?.entity(id) ?? null;

@@ -52,3 +52,11 @@ pub struct PatchEntity {
     #[schema(schema_with = schemas::object)]
     pub components: Map<String, Value>,
 }
+
+/// Who is to drive an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandEntity {
+    /// A player's number in this world; a participant who is here.
+    pub player: u32,
+}

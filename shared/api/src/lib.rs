@@ -14,7 +14,7 @@ pub mod time;
 pub mod token;
 pub mod world;
 
-pub use entity::{CreateEntity, Entity, EntityList, PatchEntity};
+pub use entity::{CreateEntity, Entity, EntityList, HandEntity, PatchEntity};
 pub use error::{ErrorCode, FieldError, Problem};
 pub use message::{MessageTo, NearPlace, SendMessage};
 pub use page::Pagination;

@@ -34,5 +34,11 @@ pub const PAGE_SLOTS: usize = 256;
 pub const ACK_TICKS: u64 = 64;
 /// Ticks of which a client says which frames it has.
 pub const RECEIPT_PARTS_MAX: usize = 8;
+/// Poses of driven entities in one input frame, and so the entities that one client can drive.
+pub const DRIVE_POSES_MAX: usize = 16;
+/// Metres from the middle of the world, along each axis, that a pose can say.
+pub const POSE_POSITION_M_MAX: f32 = 100_000.0;
+/// Metres and radians a second, about each axis, that a pose can say.
+pub const POSE_SPEED_MAX: f32 = 1_000.0;
 /// Milliseconds from connecting to a valid hello with a ticket.
 pub const HELLO_DEADLINE_MS: u64 = 3_000;

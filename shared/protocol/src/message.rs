@@ -8,6 +8,7 @@ use hd1_schema::{CatalogueHash, ComponentSchema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 
+use crate::drive::Drive;
 use crate::said::To;
 
 /// Components by name with their JSON form; `null` removes one in an update.
@@ -33,6 +34,9 @@ pub enum ClientMessage {
     },
     /// An input sample, for transports without datagrams in JSON; binary clients send [`crate::FrameKind::Input`].
     Input(InputSample),
+    /// Where this client's driven entities are, for transports without datagrams in JSON; binary clients put it into
+    /// [`crate::FrameKind::Input`].
+    Drive(Drive),
     /// Goodbye: the avatar leaves at once instead of after the grace period.
     Bye,
 }
@@ -163,6 +167,25 @@ pub enum Operation {
         /// Why there is no answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+    },
+    /// Drive an entity from now on: say where it is by [`Drive`]. It must be one's own or have a `Grabbable`, be no avatar,
+    /// hang on no other, and nobody else may hold it.
+    Take {
+        /// Which.
+        entity: NetId,
+    },
+    /// Let go of an entity that one drives; of one that one does not drive, nothing happens.
+    Release {
+        /// Which.
+        entity: NetId,
+    },
+    /// Say who drives an entity from now on, whoever does now: for its owner, moderators and the control plane.
+    Hand {
+        /// Which.
+        entity: NetId,
+        /// Who; nobody but the server where it is left out or null.
+        #[serde(default)]
+        player: Option<PlayerId>,
     },
 }
 
@@ -377,7 +400,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::
     Json::deserialize(deserializer).map(Some)
 }
 
-fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>
+pub(crate) fn finite_all<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[f32; N], D::Error>
 where
     [f32; N]: Deserialize<'de>,
 {

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use hd1_core::{ClientType, NetId, ParticipantId, PlayerId, Role, SessionId, Tick, TickRate};
 use hd1_movement::{MoveMode, MoveRules};
 use hd1_protocol::{
-    Acks, ClientMessage, CloseCode, Encoding, InputFrame, InputSample, Operation, Part, Receipt, ServerMessage,
-    decode_message, encode_message,
+    Acks, ClientMessage, CloseCode, Drive, Encoding, InputFrame, InputSample, Operation, Part, Pose, PoseVelocity,
+    Receipt, ServerMessage, decode_message, encode_message,
     message::{Hello, OpError, OpErrorCode, Participant, Welcome},
     said::{Near, To},
 };
@@ -60,6 +60,13 @@ fn schema() -> ComponentSchema {
 
 fn ada() -> Participant {
     Participant { player: PlayerId(1), name: "Ada".into(), role: Role::Owner, client: ClientType::Web }
+}
+
+fn drive() -> Drive {
+    let velocity = PoseVelocity { linear: [0.0, 2.5, -4.0], angular: [0.0, 1.5, 0.0] };
+    let rotation = [0.0, 0.0, 0.0, 1.0];
+    let held = Pose { entity: NetId(17), position: [0.5, 1.25, -2.0], rotation, velocity: Some(velocity) };
+    Drive { seq: 5, poses: vec![held, Pose { entity: NetId(300), velocity: None, ..held }] }
 }
 
 #[test]
@@ -114,6 +121,12 @@ fn client_messages_are_what_they_were() {
     let answer = |data, error: Option<&str>| Operation::Answer { request: 4, data, error: error.map(Into::into) };
     check("op_answer", &ClientMessage::Op { id: 2, op: answer(data, None) });
     check("op_answer_declined", &ClientMessage::Op { id: 2, op: answer(Json::Null, Some("not for sale")) });
+    check("op_take", &ClientMessage::Op { id: 7, op: Operation::Take { entity: NetId(17) } });
+    check("op_release", &ClientMessage::Op { id: 8, op: Operation::Release { entity: NetId(17) } });
+    let hand = |player| Operation::Hand { entity: NetId(17), player };
+    check("op_hand", &ClientMessage::Op { id: 9, op: hand(Some(PlayerId(3))) });
+    check("op_hand_back", &ClientMessage::Op { id: 10, op: hand(None) });
+    check("drive", &ClientMessage::Drive(drive()));
     check("ping", &ClientMessage::Ping { client_us: 1_234_567_890 });
     let sample = InputSample { seq: 9, strafe: -1.0, forward: 0.5, yaw: 1.5, pitch: -0.25, buttons: 3 };
     check("input", &ClientMessage::Input(sample));
@@ -185,10 +198,13 @@ fn input_frames_are_what_they_were() {
     acked.insert_last(Tick(1809), 64);
     acked.insert_last(Tick(1812), 2);
     let mut acked = Receipt::from(acked);
-    golden("input_frame.hex", &hex_lines(&InputFrame { acked, sample: Some(sample) }.encode()));
+    golden("input_frame.hex", &hex_lines(&InputFrame { acked, sample: Some(sample), drive: None }.encode()));
+    let both = InputFrame { acked, sample: Some(sample), drive: Some(drive()) };
+    golden("input_frame_drive.hex", &hex_lines(&both.encode()));
+    golden("input_frame_drive_alone.hex", &hex_lines(&InputFrame { sample: None, ..both }.encode()));
     acked.add(Part { tick: Tick(1814), frames: 0b1101 });
     acked.add(Part { tick: Tick(1810), frames: 0b10 });
-    golden("input_frame_ack.hex", &hex_lines(&InputFrame { acked, sample: None }.encode()));
+    golden("input_frame_ack.hex", &hex_lines(&InputFrame { acked, sample: None, drive: None }.encode()));
 }
 
 #[test]

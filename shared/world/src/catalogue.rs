@@ -293,7 +293,7 @@ macro_rules! for_each_builtin {
     ($call:ident) => {
         $call!(
             Transform, Velocity, Geometry, Material, Light, Name, Parent, Owner, Avatar, CameraView, Label, Motion,
-            Lifetime, RigidBody, Collider, Audience, Channels
+            Lifetime, RigidBody, Collider, Audience, Channels, Authority, Grabbable
         )
     };
 }

@@ -2,6 +2,7 @@
 //!
 //! Ids are stable: a new component takes the next free number, a dropped one leaves its number unused.
 
+pub mod authority;
 pub mod behaviour;
 pub mod body;
 pub mod interest;
@@ -9,6 +10,7 @@ pub mod look;
 pub mod people;
 pub mod spatial;
 
+pub use authority::{Authority, Grabbable};
 pub use behaviour::{Lifetime, Motion, MotionMode};
 pub use body::{BodyKind, Collider, ColliderShape, RigidBody};
 pub use interest::{Audience, Channels, Watchers};

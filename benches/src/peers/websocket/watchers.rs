@@ -48,7 +48,7 @@ async fn watch(url: &str, mut mirror: Mirror, last: Tick) -> anyhow::Result<Mirr
         let tick = mirror.acked();
         if complete && (tick == last || tick.0.is_multiple_of(ACK_TICKS) || !has_said) {
             has_said = true;
-            link.send(Packet::datagram(InputFrame { acked: mirror.receipt(), sample: None }.encode()));
+            link.send(Packet::datagram(InputFrame { acked: mirror.receipt(), ..InputFrame::default() }.encode()));
         }
     }
     // The last acknowledgement leaves with this wait, which ends when the server goes.

@@ -24,7 +24,7 @@ impl Client {
     }
 
     /// Where an entity is to be drawn now: between two ticks that lie behind the newest by the interpolation delay; the
-    /// own avatar where it is predicted.
+    /// own avatar where it is predicted, and what the client drives where it has it.
     #[must_use]
     pub fn sample(&self, entity: NetId) -> Option<SampledTransform> {
         let moment = self.connection.clock().render_tick(self.now_us())?;
@@ -33,6 +33,9 @@ impl Client {
             sampled.position = own.position;
             sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
         }
+        if let Some(driven) = self.connection.driven(self.now_us()).into_iter().find(|driven| driven.entity == entity) {
+            (sampled.position, sampled.rotation) = (driven.position, driven.rotation);
+        }
         Some(sampled)
     }
 
@@ -40,6 +43,12 @@ impl Client {
     #[must_use]
     pub fn predicted(&self) -> Option<Predicted> {
         self.connection.predicted(self.now_us())
+    }
+
+    /// Does the client hold the authority of an entity, as the mirror has it?
+    #[must_use]
+    pub fn holds(&self, entity: NetId) -> bool {
+        self.connection.holds(entity)
     }
 
     /// The server's clock and ticks.

@@ -105,6 +105,8 @@ pub enum ServerEvent {
     },
     /// A component was registered after the welcome; the mirror knows it already.
     Registered(ComponentSchema),
+    /// An entity that the client drove is driven by it no more, though it did not let go.
+    TakenBack(hd1_core::NetId),
     /// The connection is over.
     Closed(Closing),
 }

@@ -1,7 +1,7 @@
 //! What the owner of a connection is told of it.
 
 use hd1_core::ClientType;
-use hd1_protocol::{InputSample, Operation, Receipt};
+use hd1_protocol::{Drive, InputSample, Operation, Receipt};
 
 /// What a client wants, after every check that needs no world.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub enum ClientEvent {
     },
     /// Its newest intent; later than any before it, within its ranges.
     Input(InputSample),
+    /// Where what it drives is; later than any before it, finite and within ranges.
+    Drive(Drive),
     /// It has these ticks, or frames of them; none that was not sent.
     Acked(Receipt),
     /// It said goodbye; the connection is closing.

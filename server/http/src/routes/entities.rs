@@ -3,8 +3,9 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use hd1_api::{CreateEntity, Entity, EntityList, ErrorCode, PatchEntity, SendMessage, WorldStats};
+use hd1_api::{CreateEntity, Entity, EntityList, ErrorCode, HandEntity, PatchEntity, SendMessage, WorldStats};
 use hd1_control::Page;
+use hd1_core::PlayerId;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(list, create))
         .routes(routes!(read, change, remove))
         .routes(routes!(say))
+        .routes(routes!(hand, take_back))
         .routes(routes!(scene))
         .routes(routes!(stats))
 }
@@ -126,6 +128,36 @@ async fn say(
     Json(wish): Json<SendMessage>,
 ) -> Result<StatusCode, Failure> {
     state.control().send_message(&authority, id, &wish).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Hands the authority of an entity to a player, who then drives it: says each tick where it is. Whoever had it has it no more.
+#[utoipa::path(put, path = "/api/sessions/{id}/entities/{entity}/authority", tag = "entities",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "the session"), ("entity" = String, Path, description = "number or name")),
+    request_body = HandEntity, responses((status = 200, body = Entity)))]
+async fn hand(
+    State(state): State<HttpState>,
+    Auth(authority): Auth,
+    InSession(id): InSession,
+    OfEntity(entity): OfEntity,
+    Json(HandEntity { player }): Json<HandEntity>,
+) -> Result<Answer<Entity>, Failure> {
+    Ok(Answer(state.control().hand_entity(&authority, id, entity, Some(PlayerId(player))).await?))
+}
+
+/// Takes the authority of an entity back: the server moves it again, as it moved last.
+#[utoipa::path(delete, path = "/api/sessions/{id}/entities/{entity}/authority", tag = "entities",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "the session"), ("entity" = String, Path, description = "number or name")),
+    responses((status = 204, description = "the server has it")))]
+async fn take_back(
+    State(state): State<HttpState>,
+    Auth(authority): Auth,
+    InSession(id): InSession,
+    OfEntity(entity): OfEntity,
+) -> Result<StatusCode, Failure> {
+    state.control().hand_entity(&authority, id, entity, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -147,6 +147,19 @@ async fn entities_are_made_read_changed_and_ended() {
     let patch = json!({"components": {"Transform": {"position": [1, 2, 3]}, "Label": null}});
     let changed = site.call("PATCH", &format!("{path}/1"), &admin, Some(patch)).await.json();
     assert_eq!(changed["components"], json!({"Transform": {"position": [1, 2, 3]}}));
+    let held = format!("{path}/1/authority");
+    let handed = site.call("PUT", &held, &admin, Some(json!({"player": 3}))).await;
+    assert_eq!((handed.status, &handed.json()["components"]["Authority"]), (StatusCode::OK, &json!({"player": 3})));
+    for wrong in [json!({}), json!({"player": -1}), json!({"player": 3, "for": "ever"})] {
+        assert_eq!(site.call("PUT", &held, &admin, Some(wrong)).await.code(), "invalid_request");
+    }
+    assert_eq!(site.call("DELETE", &held, &admin, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        site.call("PUT", &format!("{path}/9/authority"), &admin, Some(json!({"player": 3}))).await.code(),
+        "not_found"
+    );
+    assert_eq!(site.call("DELETE", &held, "", None).await.code(), "not_found");
+    assert!(site.call("GET", &named, &admin, None).await.json()["components"]["Authority"].is_null());
     let listed = site.call("GET", &format!("{path}?component=Transform&limit=1"), &admin, None).await.json();
     assert_eq!((&listed["pagination"]["total"], &listed["entities"][0]["id"]), (&json!(1), &json!(1)));
     assert_eq!(site.call("GET", &path, "", None).await.code(), "not_found", "a private session is nobody's business");

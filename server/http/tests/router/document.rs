@@ -9,6 +9,7 @@ use crate::Site;
 const OPERATIONS: &str = "\
 DELETE /api/sessions/{id}
 DELETE /api/sessions/{id}/entities/{entity}
+DELETE /api/sessions/{id}/entities/{entity}/authority
 DELETE /api/tokens/{token}
 GET /api/scenes
 GET /api/sessions
@@ -40,6 +41,7 @@ POST /api/sessions/{id}/start
 POST /api/sessions/{id}/stop
 POST /api/sessions/{id}/wake
 POST /api/tokens
+PUT /api/sessions/{id}/entities/{entity}/authority
 ";
 
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::change_detection::DetectChangesMut;
-use bevy_ecs::query::{Changed, Or, With};
+use bevy_ecs::query::{Changed, Has, Or, With};
 use bevy_ecs::system::{Query, Res, ResMut};
 use hd1_core::NetId;
-use hd1_world::components::{BodyKind, Collider, ColliderShape, Geometry, RigidBody, Shape, Transform, Velocity};
+use hd1_world::components::{
+    Authority, BodyKind, Collider, ColliderShape, Geometry, RigidBody, Shape, Transform, Velocity,
+};
 use hd1_world::described::Described;
 use hd1_world::limits::WORLD_HALF_EXTENT_M;
 use hd1_world::{NetIndex, Networked, Removals, math};
@@ -45,8 +47,16 @@ type Parts = (
     &'static RigidBody,
     &'static Collider,
     Option<&'static Geometry>,
+    Has<Authority>,
 );
-type Touched = Or<(Changed<Transform>, Changed<Velocity>, Changed<RigidBody>, Changed<Collider>, Changed<Geometry>)>;
+type Touched = Or<(
+    Changed<Transform>,
+    Changed<Velocity>,
+    Changed<RigidBody>,
+    Changed<Collider>,
+    Changed<Geometry>,
+    Changed<Authority>,
+)>;
 
 impl Bodies {
     pub(super) fn note_active(&mut self, rapier: &PhysicsWorld) {
@@ -83,7 +93,8 @@ pub(super) fn take_changes(mut physics: ResMut<Physics>, touched: Query<Parts, T
     let mut list: Vec<_> = touched.iter().collect();
     list.sort_unstable_by_key(|(id, ..)| id.0);
     let Physics { world: rapier, bodies: Bodies { known, .. } } = &mut *physics;
-    for (Networked(id), transform, velocity, body, collider, geometry) in list {
+    for (Networked(id), transform, velocity, body, collider, geometry, driven) in list {
+        let body = &as_moved(body, driven);
         let built_from = fingerprint(transform, body, collider, geometry);
         match known.get(id) {
             Some(present) if present.built_from == built_from => {
@@ -101,6 +112,11 @@ pub(super) fn take_changes(mut physics: ResMut<Physics>, touched: Query<Parts, T
             }
         }
     }
+}
+
+/// What a player drives is moved by its Transform alone, and pushes.
+fn as_moved(body: &RigidBody, driven: bool) -> RigidBody {
+    RigidBody { kind: if driven { BodyKind::Kinematic } else { body.kind }, ..body.clone() }
 }
 
 /// Components that physics wrote itself equal the body bit by bit, and are left alone.

@@ -1,7 +1,7 @@
 // The functions of net/client-wasm, as its `abi` module documents them.
 
 /** The version of the interface that this page was written for. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 export interface CoreExports {
   memory: WebAssembly.Memory;
@@ -21,8 +21,10 @@ export interface CoreExports {
   /** 1 with an event's JSON in the outbox, else 0. */
   hd1_poll_event(handle: number): number;
   hd1_input(handle: number, strafe: number, forward: number, yaw: number, pitch: number, buttons: number): number;
+  /** Where a held entity is, from 10 × f32 in the inbox; 0, or −1 where it cannot be said now. */
+  hd1_drive(handle: number, entity: number, nowUs: number): number;
   /** The operation's id ≥ 1, or −1 with a reason in the outbox. */
-  hd1_op(handle: number, len: number): number;
+  hd1_op(handle: number, len: number, nowUs: number): number;
   hd1_bye(handle: number): number;
   /** Brings the columns up to this moment; the number of rows, or −1. */
   hd1_render(handle: number, nowUs: number): number;
@@ -50,4 +52,6 @@ export const Column = {
   Colours: 2,
   /** u8 per batch: 1 where a matrix of it changed in the last render. */
   Moved: 3,
+  /** f32: from how many metres it may be taken; 0 where not at all. */
+  Reaches: 4,
 } as const;

@@ -27,6 +27,14 @@ export interface Columns {
   matrices: Float32Array;
   colours: Float32Array;
   moved: Uint8Array;
+  reaches: Float32Array;
+}
+
+/** Where a held entity is: metres, a unit quaternion, metres a second. */
+export interface Pose {
+  position: [number, number, number];
+  rotation: [number, number, number, number];
+  velocity: [number, number, number];
 }
 
 export class CoreError extends Error {}
@@ -96,7 +104,14 @@ export class ClientCore {
 
   /** Queues an operation; its id, which the result will carry. Throws where it is malformed. */
   op(operation: Operation): number {
-    return this.checked(this.wasm.hd1_op(this.handle, this.put(encoder.encode(JSON.stringify(operation)))));
+    return this.checked(this.wasm.hd1_op(this.handle, this.put(encoder.encode(JSON.stringify(operation))), nowUs()));
+  }
+
+  /** Says where an entity is that this page holds; it is drawn there at once. */
+  drive(entity: number, { position, rotation, velocity }: Pose): void {
+    const pose = new Float32Array([...position, ...rotation, ...velocity]);
+    this.put(new Uint8Array(pose.buffer));
+    this.wasm.hd1_drive(this.handle, entity, nowUs());
   }
 
   bye(): void {
@@ -128,6 +143,7 @@ export class ClientCore {
       matrices: new Float32Array(...view(Column.Matrices)),
       colours: new Float32Array(...view(Column.Colours)),
       moved: new Uint8Array(...view(Column.Moved)),
+      reaches: new Float32Array(...view(Column.Reaches)),
     };
   }
 

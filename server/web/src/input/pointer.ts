@@ -1,4 +1,4 @@
-// Mouse and fingers on the picture: drag to look, tap to pick, wheel or pinch to zoom.
+// Mouse and fingers on the picture: drag to look, tap to pick, press to take hold, wheel or pinch to zoom.
 
 export interface PointerHandler {
   /** Radians. */
@@ -6,6 +6,10 @@ export interface PointerHandler {
   zoom(factor: number): void;
   /** A tap at a point of the canvas, in pixels. */
   tap(x: number, y: number): void;
+  /** A press that stays where it is; is there anything to hold? */
+  hold(x: number, y: number): boolean;
+  /** The press that held something is over. */
+  lift(): void;
   /** Does something else own the pointer now? */
   blocked(): boolean;
 }
@@ -14,6 +18,8 @@ const RADIANS_PER_PX = 0.0042;
 /** A press that moves farther is a drag. */
 const TAP_PX = 6;
 const TAP_MS = 500;
+/** A press that stays for so long takes hold. */
+const HOLD_MS = 280;
 
 interface Press {
   x: number;
@@ -22,6 +28,8 @@ interface Press {
   fromY: number;
   atMs: number;
   dragged: boolean;
+  holds: boolean;
+  timer: number;
 }
 
 export class PointerInput {
@@ -37,13 +45,14 @@ export class PointerInput {
     canvas.addEventListener('pointerdown', (e) => this.down(e), { signal });
     canvas.addEventListener('pointermove', (e) => this.move(e), { signal });
     canvas.addEventListener('pointerup', (e) => this.up(e), { signal });
-    canvas.addEventListener('pointercancel', (e) => this.presses.delete(e.pointerId), { signal });
+    canvas.addEventListener('pointercancel', (e) => this.end(e.pointerId), { signal });
     canvas.addEventListener('contextmenu', (e) => e.preventDefault(), { signal });
     canvas.addEventListener('wheel', (e) => this.wheel(e), { signal, passive: false });
   }
 
   dispose(): void {
     this.stop.abort();
+    for (const id of [...this.presses.keys()]) this.end(id);
   }
 
   private down(event: PointerEvent): void {
@@ -51,8 +60,24 @@ export class PointerInput {
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     const { offsetX: x, offsetY: y } = event;
-    this.presses.set(event.pointerId, { x, y, fromX: x, fromY: y, atMs: event.timeStamp, dragged: false });
+    const timer = window.setTimeout(() => this.hold(event.pointerId), HOLD_MS);
+    this.presses.set(event.pointerId, { x, y, fromX: x, fromY: y, atMs: event.timeStamp, dragged: false, holds: false, timer });
     this.pinch = this.spread();
+  }
+
+  private hold(id: number): void {
+    const press = this.presses.get(id);
+    if (!press || press.dragged || this.presses.size > 1 || this.handler.blocked()) return;
+    press.holds = this.handler.hold(press.x, press.y);
+  }
+
+  /** Forgets a press, which lets go of what it held. */
+  private end(id: number): Press | undefined {
+    const press = this.presses.get(id);
+    this.presses.delete(id);
+    clearTimeout(press?.timer);
+    if (press?.holds) this.handler.lift();
+    return press;
   }
 
   private move(event: PointerEvent): void {
@@ -73,9 +98,8 @@ export class PointerInput {
   }
 
   private up(event: PointerEvent): void {
-    const press = this.presses.get(event.pointerId);
-    this.presses.delete(event.pointerId);
-    if (!press || press.dragged || event.timeStamp - press.atMs > TAP_MS || this.handler.blocked()) return;
+    const press = this.end(event.pointerId);
+    if (!press || press.holds || press.dragged || event.timeStamp - press.atMs > TAP_MS || this.handler.blocked()) return;
     this.handler.tap(press.x, press.y);
   }
 

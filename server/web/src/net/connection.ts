@@ -1,6 +1,6 @@
 // One connection: a client core on a link, pumped until either ends.
 
-import { ClientCore, type Input } from '../core/core';
+import { ClientCore, type Input, type Pose } from '../core/core';
 import { connect, type Where } from './connect';
 import type { Link, TransportName } from './link';
 import type { CoreEvent, Operation, OpResult } from './messages';
@@ -80,6 +80,12 @@ export class Connection {
       this.core.setInput(input);
       this.core.advance();
     });
+  }
+
+  /** Where an entity is that this page holds. */
+  drive(entity: number, pose: Pose): void {
+    if (this.over || !this.link) return;
+    this.guarded(() => this.core.drive(entity, pose));
   }
 
   /** Says goodbye: the avatar goes at once. */

@@ -1,7 +1,7 @@
 // A session as this page lives in it: join, connect, and come back until the person leaves or the server says no.
 
 import { ApiError, joinSession } from '../api/client';
-import { ClientCore, loadCore, type Input } from '../core/core';
+import { ClientCore, loadCore, type Input, type Pose } from '../core/core';
 import { CloseCode, finalReason } from './codes';
 import { Connection, type End } from './connection';
 import type { TransportName } from './link';
@@ -55,6 +55,10 @@ export class Live {
 
   setInput(input: Input): void {
     this.connection?.steer(input);
+  }
+
+  drive(entity: number, pose: Pose): void {
+    this.connection?.drive(entity, pose);
   }
 
   /** Says goodbye: the avatar goes at once. */

@@ -96,6 +96,8 @@ export type CoreEvent =
   | ({ t: 'joined'; tick: number } & Participant)
   | { t: 'left'; tick: number; player: number }
   | { t: 'close'; code: number; reason: string; may_retry: boolean }
+  /** This page drives the entity no more, though it did not let go. */
+  | { t: 'taken_back'; entity: number }
   /** The join snapshot is whole: the world can be drawn. */
   | { t: 'ready' };
 
@@ -105,6 +107,8 @@ export type Operation =
   | { op: 'spawn'; components: Components }
   | { op: 'update'; entity: number; components: Components }
   | { op: 'despawn'; entity: number }
+  | { op: 'take'; entity: number }
+  | { op: 'release'; entity: number }
   | { op: 'chat'; text: string }
   | { op: 'view'; position: [number, number, number]; rotation: [number, number, number, number] }
   | { op: 'send'; topic: string; to?: To; data?: unknown }

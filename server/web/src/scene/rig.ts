@@ -63,10 +63,11 @@ export class Rig {
     this.focus.y = Math.max(0.2, this.focus.y + up * step);
   }
 
-  /** A unit vector along the view. */
-  direction(): Vector3 {
-    const flat = Math.cos(this.pitch);
-    return new Vector3(-Math.sin(this.yaw) * flat, Math.sin(this.pitch), -Math.cos(this.yaw) * flat);
+  /** A unit vector along the view, or so many radians above it. */
+  direction(lift = 0): Vector3 {
+    const pitch = Math.min(PITCH_MAX, this.pitch + lift);
+    const flat = Math.cos(pitch);
+    return new Vector3(-Math.sin(this.yaw) * flat, Math.sin(pitch), -Math.cos(this.yaw) * flat);
   }
 
   place(camera: PerspectiveCamera): void {

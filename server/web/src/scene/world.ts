@@ -2,10 +2,11 @@
 
 import { Matrix4, Raycaster, Vector2, Vector3 } from 'three';
 
-import type { ClientCore, Columns, Input } from '../core/core';
-import type { Table } from '../core/table';
+import type { ClientCore, Columns, Input, Pose } from '../core/core';
+import type { Shape, Table } from '../core/table';
 import type { Controls } from '../input/controls';
 import { Batches } from './batches';
+import { Carry } from './carry';
 import { Labels } from './labels';
 import { Lights } from './lights';
 import { Rig } from './rig';
@@ -15,6 +16,8 @@ import { Visors } from './visors';
 
 /** Shadows of more shapes than this cost more than they show. */
 const SHADOW_ROWS_MAX = 3000;
+/** Milliseconds between two looks at what is aimed at. */
+const AIM_MS = 120;
 /** How far in front of the viewer a new shape appears where the view meets nothing nearer. */
 const PLACE_AHEAD_M = 6;
 /** A free camera is told this often, and only when it has gone so far. */
@@ -26,6 +29,12 @@ export interface WorldHandler {
   moved(id: number, position: [number, number, number], done: boolean): void;
   /** The selected entity is gone. */
   deselected(): void;
+  /** Another thing is aimed at to be taken hold of, or none. */
+  aimed(id: number | null): void;
+  /** The thing in hand is here now. */
+  carried(id: number, pose: Pose): void;
+  /** The thing in hand is gone. */
+  vanished(id: number): void;
   /** Before each frame: what the player wants, where there is an avatar to want it for. */
   steer(input: Input): void;
   /** Where there is none the camera flies free: now it is here, metres and a quaternion. */
@@ -44,6 +53,9 @@ export class World {
   private readonly sunward = new Vector3();
   private readonly spot = new Vector3();
   private readonly visors = new Visors();
+  private readonly carry: Carry;
+  private aimed: number | null = null;
+  private aimDueMs = 0;
   private core: ClientCore | null = null;
   private player = 0;
   private table: Table | null = null;
@@ -68,6 +80,7 @@ export class World {
     this.batches = new Batches(quality === 'low');
     this.stage.scene.add(this.batches.root, this.lights.root, this.visors.mesh);
     this.labels = new Labels(labelLayer);
+    this.carry = new Carry(this.stage.scene);
     this.selection = new Selection(this.stage.scene, this.stage.camera, canvas, {
       moved: (position, done) => this.selected !== null && handler.moved(this.selected, position, done),
     });
@@ -81,6 +94,8 @@ export class World {
     this.player = player;
     this.table = null;
     this.columns = null;
+    this.carry.drop();
+    if (this.aimed !== null) this.handler.aimed((this.aimed = null));
   }
 
   /** How many entities the mirror holds. */
@@ -102,6 +117,24 @@ export class World {
     this.selected = id;
     this.movable = movable;
     this.fitSelection();
+  }
+
+  /** What may be taken at a point of the canvas, in pixels. */
+  grabbableAt(x: number, y: number): number | null {
+    const id = this.pick(x, y);
+    const row = id === undefined ? undefined : this.batches.row(id);
+    return row !== undefined && this.columns!.reaches[row]! > 0 ? id! : null;
+  }
+
+  /** Has this thing in hand from now on, in front of the viewer; `null` has none. */
+  hold(id: number | null): void {
+    const row = id === null ? undefined : this.batches.row(id);
+    if (id === this.carry.id) return;
+    if (id === null || row === undefined) return this.carry.drop();
+    this.carry.hold(id, this.at(row), this.rig);
+    // Said at once: the next frame may be long in coming.
+    const pose = this.carry.step(this.rig, 0);
+    if (pose) this.handler.carried(id, pose);
   }
 
   /** Where a new shape of this height would stand in view. */
@@ -130,6 +163,7 @@ export class World {
     this.lastMs = now;
     if (this.core) this.update(this.core);
     this.steer(this.core, seconds);
+    if (this.columns && this.table) this.reach(this.columns, this.table, now, seconds);
     this.rig.place(this.stage.camera);
     this.stage.camera.updateMatrixWorld();
     if (this.columns && this.table) this.decorate(this.table);
@@ -180,6 +214,26 @@ export class World {
     this.handler.flown(position.toArray(), quaternion.toArray());
   }
 
+  /** What is in hand goes with the view; else what is aimed at is looked for, some times a second. */
+  private reach(columns: Columns, table: Table, now: number, seconds: number): void {
+    const held = this.carry.id;
+    const pose = this.carry.step(this.rig, seconds);
+    if (held !== null && pose) {
+      if (this.batches.row(held) === undefined) {
+        this.carry.drop();
+        this.handler.vanished(held);
+      } else {
+        this.handler.carried(held, pose);
+      }
+    } else if (now >= this.aimDueMs) {
+      this.aimDueMs = now + AIM_MS;
+      const own = table.avatars.find(({ player }) => player === this.player);
+      const row = own && this.carry.aim(columns, this.rig, this.spot.setFromMatrixPosition(this.at(own.row)));
+      const aimed = row === undefined ? null : columns.ids[row]!;
+      if (aimed !== this.aimed) this.handler.aimed((this.aimed = aimed));
+    }
+  }
+
   private decorate(table: Table): void {
     const own = table.avatars.find(({ player }) => player === this.player);
     this.batches.hide(this.rig.firstPerson && own ? own.row : null);
@@ -188,6 +242,13 @@ export class World {
     this.labels.place(this.stage.camera, (row) => this.at(row), own?.id ?? null);
     const row = this.selected === null ? undefined : this.batches.row(this.selected);
     if (row !== undefined) this.selection.place(this.at(row));
+    const mark = this.carry.id ?? this.aimed;
+    const marked = mark === null || mark === this.selected ? undefined : this.batches.row(mark);
+    this.carry.show(marked === undefined ? null : this.shapeOf(marked), marked === undefined ? null : this.at(marked));
+  }
+
+  private shapeOf(row: number): Shape {
+    return this.table?.batches.find(({ start, count }) => row >= start && row < start + count)?.shape ?? 'box';
   }
 
   private fitSelection(): void {
@@ -201,8 +262,7 @@ export class World {
       }
       return;
     }
-    const batch = this.table?.batches.find(({ start, count }) => row >= start && row < start + count);
-    this.selection.show(batch?.shape ?? 'box', this.movable);
+    this.selection.show(this.shapeOf(row), this.movable);
   }
 
   private at(row: number): Matrix4 {

@@ -37,6 +37,14 @@ export class Edits {
     return (await this.ask({ op: 'despawn', entity })).ok;
   }
 
+  async take(entity: number): Promise<boolean> {
+    return (await this.ask({ op: 'take', entity })).ok;
+  }
+
+  async release(entity: number): Promise<boolean> {
+    return (await this.ask({ op: 'release', entity })).ok;
+  }
+
   async say(text: string): Promise<boolean> {
     return (await this.ask({ op: 'chat', text })).ok;
   }

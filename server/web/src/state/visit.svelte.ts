@@ -6,6 +6,7 @@ import type { TransportName } from '../net/link';
 import { Live, type LiveOptions, type Status } from '../net/live';
 import type { Chat, CoreEvent, Participant, Welcome } from '../net/messages';
 import { Edits } from './edits';
+import { Hands } from './hands.svelte';
 import { Meter } from './meter.svelte';
 import { toasts } from './toasts.svelte';
 
@@ -26,6 +27,7 @@ export class Visit {
   /** Where a viewer looked from when it came. */
   firstCamera = $state.raw<[number, number, number] | null>(null);
   readonly edits = new Edits((operation) => this.live.op(operation));
+  readonly hands = new Hands(this.edits);
   readonly meter = new Meter(() => (this.core ? this.core.stats() : null));
   readonly live: Live;
   private chatKey = 0;
@@ -38,6 +40,7 @@ export class Visit {
         this.core = core;
         this.transport = transport;
         this.selected = null;
+        this.hands.empty();
       },
       tick: () => this.meter.tick(),
     });
@@ -79,6 +82,7 @@ export class Visit {
   private close(): void {
     this.core = null;
     this.selected = null;
+    this.hands.empty();
     this.meter.dispose();
   }
 
@@ -101,6 +105,9 @@ export class Visit {
         break;
       case 'message':
         if (event.from === 0 && event.topic === 'notice') notice(event.data);
+        break;
+      case 'taken_back':
+        this.hands.lost(event.entity);
         break;
       case 'close':
         if (event.reason) toasts.say('info', event.reason);

@@ -14,5 +14,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(encode_message(encoding, &back), again);
     }
     let _ = decode_message::<ServerMessage>(encoding, rest);
-    let _ = InputFrame::decode(rest);
+    if let Ok(frame) = InputFrame::decode(rest) {
+        let again = frame.encode();
+        let back = InputFrame::decode(&again).expect("our own encoding");
+        assert_eq!(back.encode(), again);
+    }
 });

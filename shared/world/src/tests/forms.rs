@@ -27,6 +27,8 @@ fn built_in_schemas_are_sound_and_their_ids_are_stable() {
         (15, "Collider"),
         (16, "Audience"),
         (17, "Channels"),
+        (18, "Authority"),
+        (19, "Grabbable"),
     ];
     assert_eq!(ids, expected.map(|(id, name)| (id, name.to_owned())));
     for schema in crate::builtin_schemas() {
