@@ -125,6 +125,7 @@ async fn changes(db: Db) {
     expected.visibility = change.visibility;
     expected.max_participants = change.max_participants;
     expected.settings = change.settings;
+    expected.replication = change.replication;
     expected.metadata = change.metadata;
     expected.status = SessionStatus::Crashed;
     expected.status_reason = Some("why".to_owned());
