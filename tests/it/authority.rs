@@ -228,9 +228,25 @@ async fn one_drives_in_words_too() {
     assert_eq!(json_message(&mut link, "op_result").await["ok"], true);
     let held = json!({"entity": crate_id, "position": [1.0, 3.0, -4.0], "rotation": [0, 0, 0, 1]});
     link.send(Packet::control(json!({"t": "drive", "seq": 1, "poses": [held]}).to_string()));
-    watcher.until("it to be there", |client| client.position(crate_id).filter(|at| at[0] > 0.99 && at[1] > 2.99)).await;
+    let there =
+        watcher.until("it to be there", |client| client.position(crate_id).filter(|at| at[0] > 0.99 && at[1] > 2.99));
+    reading(&mut link, there).await;
     link.send(Packet::control(json!({"t": "op", "id": 2, "op": {"op": "release", "entity": crate_id}}).to_string()));
-    watcher.until("it to fall", |client| client.position(crate_id).filter(|at| at[1] < 0.52)).await;
+    let fallen = watcher.until("it to fall", |client| client.position(crate_id).filter(|at| at[1] < 0.52));
+    reading(&mut link, fallen).await;
+}
+
+/// Reads a link, without which nothing is sent, while something happens elsewhere.
+async fn reading<T>(link: &mut hd1_transport::Link, happening: impl Future<Output = T>) -> T {
+    let reads = async {
+        loop {
+            link.next().await.expect("it stays open");
+        }
+    };
+    tokio::select! {
+        done = happening => done,
+        () = reads => unreachable!("it reads for ever"),
+    }
 }
 
 /// A readable link that is in the session.

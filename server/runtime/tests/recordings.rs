@@ -71,7 +71,7 @@ fn carry(client: &mut TestClient, n: u32, now_us: u64) -> bool {
     let Some(entity) = client.events.iter().rev().find_map(made) else { return false };
     match n % 500 {
         100 => drop(client.connection.send_op(Operation::Take { entity })),
-        150..400 => {
+        110..400 => {
             let position = [(n % 500) as f32 * 0.05 - 10.0, 1.0, (n / 500) as f32 - 5.0];
             client.connection.drive(now_us, Pose { entity, position, rotation: [0.0, 0.0, 0.0, 1.0], velocity: None });
         }

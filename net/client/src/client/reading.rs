@@ -24,11 +24,13 @@ impl Client {
     }
 
     /// Where an entity is to be drawn now: between two ticks that lie behind the newest by the interpolation delay; the
-    /// own avatar where it is predicted, and what the client drives where it has it.
+    /// own avatar where it is predicted, and what the client drives where it has it. Before the first pong it is the newest
+    /// that the mirror has.
     #[must_use]
     pub fn sample(&self, entity: NetId) -> Option<SampledTransform> {
-        let moment = self.connection.clock().render_tick(self.now_us())?;
-        let mut sampled = self.connection.mirror().sample_transform(entity, moment)?;
+        let mirror = self.connection.mirror();
+        let moment = self.connection.clock().render_tick(self.now_us()).unwrap_or(mirror.acked().0 as f64);
+        let mut sampled = mirror.sample_transform(entity, moment)?;
         if let Some(own) = self.predicted().filter(|own| own.entity == entity) {
             sampled.position = own.position;
             sampled.rotation = own.yaw.map_or(sampled.rotation, quat_yaw);
