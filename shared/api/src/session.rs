@@ -122,8 +122,8 @@ pub struct ReplicationSettings {
     /// scene has none, everything is shown.
     #[schema(minimum = 1, maximum = 100_000)]
     pub view_m: Option<f32>,
-    /// Side in metres of the cells in which things come into view and leave it, from a sixteenth of `view_m` (at least
-    /// 1) to `view_m`; what is larger than two of them is shown from everywhere. `null`: a quarter of `view_m` where
+    /// Side in metres of the cells in which things come into view and leave it: at least 1 and a sixteenth of `view_m`,
+    /// at most `view_m`. What is larger than two of them is shown from everywhere. `null`: a quarter of `view_m` where
     /// that is given, else the scene's `view.cell`.
     #[schema(minimum = 1, maximum = 100_000)]
     pub cell_m: Option<f32>,
