@@ -12,9 +12,7 @@ use std::{
 };
 
 use hd1_core::{NetId, PlayerId};
-use hd1_protocol::{
-    CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, Pose, message::Hello, said::To,
-};
+use hd1_protocol::{CloseCode, InputSample, Operation, PROTOCOL_VERSION, Packet, Pose, message::Hello, said::To};
 use hd1_session::{ClientConfig, ClientConnection, Closing, ServerEvent, Transmit};
 use hd1_transport::{ConnectError, Connector, Link, LinkEnd, LinkEvent};
 use serde_json::Value as Json;

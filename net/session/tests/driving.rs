@@ -14,7 +14,9 @@ fn pose(entity: u32, x: f32) -> Pose {
 }
 
 fn drives(pair: &Pair) -> Vec<&Drive> {
-    let drive = |event| if let &ClientEvent::Drive(ref drive) = event { Some(drive) } else { None };
+    fn drive(event: &ClientEvent) -> Option<&Drive> {
+        if let ClientEvent::Drive(drive) = event { Some(drive) } else { None }
+    }
     pair.server_events.iter().filter_map(drive).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Movement that a scene or a player asked for: lines, orbits, waypoints, bouncing.
 
 use bevy_app::App;
-use bevy_ecs::query::{With, Without};
+use bevy_ecs::query::Without;
 use bevy_ecs::schedule::IntoScheduleConfigs;
 use bevy_ecs::system::{Query, Res};
 use hd1_world::components::{Authority, BodyKind, Motion, RigidBody, Transform, Velocity};
@@ -16,12 +16,12 @@ pub(crate) fn plugin(app: &mut App) {
     app.add_systems(Simulate, integrate.before(PhysicsSystems));
 }
 
+/// What moves, and how.
+type Moving = (&'static Motion, &'static mut Transform, &'static mut Velocity, Option<&'static RigidBody>);
+
 /// Each entity moves by itself, so the order does not matter. A dynamic body is moved by physics alone, and what a player
 /// drives by that player.
-fn integrate(
-    step: Res<Step>,
-    mut moving: Query<(&Motion, &mut Transform, &mut Velocity, Option<&RigidBody>), (With<Motion>, Without<Authority>)>,
-) {
+fn integrate(step: Res<Step>, mut moving: Query<Moving, Without<Authority>>) {
     for (motion, mut transform, mut velocity, body) in &mut moving {
         if body.is_some_and(|body| body.kind != BodyKind::Kinematic) {
             continue;

@@ -21,9 +21,7 @@ use crate::players::Players;
 use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{
-    authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash,
-};
+use crate::{authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]
