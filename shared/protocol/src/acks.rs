@@ -78,7 +78,7 @@ impl Acks {
     pub fn encode(self, out: &mut Vec<u8>) {
         wire::varint(out, self.newest.0);
         // Mostly none is missing; those before tick 0 are not counted as such.
-        let told = ACK_TICKS.min(self.newest.0 + 1) - 1;
+        let told = (ACK_TICKS - 1).min(self.newest.0);
         wire::varint(out, (!self.bits >> 1) & ((1u64 << told) - 1));
     }
 
@@ -96,6 +96,15 @@ impl Acks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_tick_there_is_travels_too() {
+        let last = Acks::of(Tick(u64::MAX));
+        let mut bytes = Vec::new();
+        last.encode(&mut bytes);
+        let back = Acks::decode(&mut Reader::new(&bytes)).unwrap();
+        assert_eq!((back.newest(), back.contains(Tick(u64::MAX - 1))), (last.newest(), false));
+    }
 
     #[test]
     fn a_set_remembers_the_last_64() {
