@@ -350,7 +350,8 @@ impl Client {
 
     /// Says where an entity is whose authority the client holds ([`Operation::Take`], [`Operation::Hand`]); best once per
     /// tick. It leaves with the next [`Client::next`], is repeated, and [`Client::sample`] shows it there at once. `false`
-    /// where the client is not connected, or drives as much as one may. [`Operation::Release`] ends it.
+    /// where the client is not connected, a number is not finite, or it drives as much as one may. [`Operation::Release`]
+    /// ends it.
     pub fn drive(&mut self, pose: Pose) -> bool {
         self.connection.drive(self.now_us(), pose)
     }

@@ -96,3 +96,14 @@ fn the_server_hears_each_pose_once_and_closes_on_too_many() {
     let Some(hd1_session::Transmit::Close(closing)) = closing else { panic!("it is closed") };
     assert_eq!(closing.code, CloseCode::TooLarge);
 }
+
+#[test]
+fn a_pose_that_is_no_place_is_refused() {
+    let mut pair = live();
+    assert!(!pair.client.drive(pair.now, pose(9, f32::NAN)));
+    assert!(!pair.client.drive(pair.now, Pose { rotation: [0.0, f32::INFINITY, 0.0, 1.0], ..pose(9, 0.0) }));
+    let end = pair.now + 100_000;
+    pair.run_until(end);
+    assert!(drives(&pair).is_empty());
+    assert!(pair.client.driven(pair.now).is_empty());
+}

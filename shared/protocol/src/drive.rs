@@ -97,6 +97,14 @@ impl Drive {
 }
 
 impl Pose {
+    /// Is every number one?
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        let Pose { position, rotation, velocity, .. } = self;
+        let speeds = velocity.iter().flat_map(|velocity| velocity.linear.iter().chain(&velocity.angular));
+        position.iter().chain(rotation).chain(speeds).all(|v| v.is_finite())
+    }
+
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let entity = NetId(reader.varint_u32()?);
         let flags = reader.u8()?;

@@ -66,8 +66,11 @@ impl Driving {
         Driving { player: player as i32, interval_us, ..Driving::default() }
     }
 
-    /// Says where an entity is; `false` where more are driven than one may.
+    /// Says where an entity is; `false` where that is no place, or more are driven than one may.
     pub(super) fn drive(&mut self, now: u64, pose: Pose) -> bool {
+        if !pose.is_finite() {
+            return false;
+        }
         if self.driven.len() >= DRIVE_POSES_MAX && !self.driven.contains_key(&pose.entity) {
             return false;
         }
@@ -144,7 +147,7 @@ impl Driving {
 impl ClientConnection {
     /// Says where an entity is whose authority the client holds or has just asked for; best once per tick. It leaves at the
     /// next [`ClientConnection::poll_transmit`], is repeated, and shown at once by [`ClientConnection::driven`]. `false`
-    /// where the client is not in the session, or drives as much as one may.
+    /// where the client is not in the session, a number is not finite, or it drives as much as one may.
     pub fn drive(&mut self, now: u64, pose: Pose) -> bool {
         self.is_live() && self.driving.drive(now, pose)
     }

@@ -2,7 +2,8 @@
 // interpolates; this file only carries bytes in and out of its memory.
 
 import type { Components, CoreEvent, Operation } from '../net/messages';
-import { ABI_VERSION, Column, type CoreExports } from './abi';
+import { ABI_VERSION, type CoreExports } from './abi';
+import { Columns } from './columns';
 import type { EntityView, Stats, Table } from './table';
 import wasmUrl from '../generated/hd1_client.wasm?url';
 
@@ -19,15 +20,6 @@ export interface Input {
   pitch: number;
   /** 1 jump, 2 sprint, 4 use. */
   buttons: number;
-}
-
-/** Views into the core's memory; valid until the next call into it. */
-export interface Columns {
-  ids: Uint32Array;
-  matrices: Float32Array;
-  colours: Float32Array;
-  moved: Uint8Array;
-  reaches: Float32Array;
 }
 
 /** Where a held entity is: metres, a unit quaternion, metres a second. */
@@ -62,6 +54,11 @@ const decoder = new TextDecoder();
 const nowUs = (): number => performance.now() * 1000;
 
 export class ClientCore {
+  readonly columns = new Columns((column) => [
+    this.wasm.memory.buffer as ArrayBuffer,
+    this.wasm.hd1_column(this.handle, column),
+    this.wasm.hd1_column_len(this.handle, column),
+  ]);
   /** 0 once it is dropped: the core answers that with nothing, and gives the number to the next one. */
   private handle: number;
 
@@ -107,11 +104,11 @@ export class ClientCore {
     return this.checked(this.wasm.hd1_op(this.handle, this.put(encoder.encode(JSON.stringify(operation))), nowUs()));
   }
 
-  /** Says where an entity is that this page holds; it is drawn there at once. */
-  drive(entity: number, { position, rotation, velocity }: Pose): void {
+  /** Says where an entity is that this page holds; it is drawn there at once. False where that cannot be said. */
+  drive(entity: number, { position, rotation, velocity }: Pose): boolean {
     const pose = new Float32Array([...position, ...rotation, ...velocity]);
     this.put(new Uint8Array(pose.buffer));
-    this.wasm.hd1_drive(this.handle, entity, nowUs());
+    return this.wasm.hd1_drive(this.handle, entity, nowUs()) === 0;
   }
 
   bye(): void {
@@ -130,21 +127,6 @@ export class ClientCore {
 
   get structureVersion(): number {
     return this.wasm.hd1_structure_version(this.handle);
-  }
-
-  columns(): Columns {
-    const view = (column: number): [ArrayBuffer, number, number] => [
-      this.wasm.memory.buffer as ArrayBuffer,
-      this.wasm.hd1_column(this.handle, column),
-      this.wasm.hd1_column_len(this.handle, column),
-    ];
-    return {
-      ids: new Uint32Array(...view(Column.Ids)),
-      matrices: new Float32Array(...view(Column.Matrices)),
-      colours: new Float32Array(...view(Column.Colours)),
-      moved: new Uint8Array(...view(Column.Moved)),
-      reaches: new Float32Array(...view(Column.Reaches)),
-    };
   }
 
   /** Nothing once it is dropped. */

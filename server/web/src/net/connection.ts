@@ -82,10 +82,12 @@ export class Connection {
     });
   }
 
-  /** Where an entity is that this page holds. */
+  /** Where an entity is that this page holds; it does not hold what it cannot place. */
   drive(entity: number, pose: Pose): void {
     if (this.over || !this.link) return;
-    this.guarded(() => this.core.drive(entity, pose));
+    this.guarded(() => {
+      if (!this.core.drive(entity, pose)) this.handler.event({ t: 'taken_back', entity });
+    });
   }
 
   /** Says goodbye: the avatar goes at once. */

@@ -2,7 +2,7 @@
 
 import { DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, type Material, Object3D, type Raycaster } from 'three';
 
-import type { Columns } from '../core/core';
+import type { Columns } from '../core/columns';
 import type { Batch, Table } from '../core/table';
 import { batchKey, makeMaterial, unitGeometry } from './shapes';
 
@@ -29,6 +29,7 @@ export class Batches {
     this.ids = columns.ids.slice();
     this.rows = new Map(Array.from(this.ids, (id, row) => [id, row]));
     const used = new Set<string>();
+    const { colours } = columns;
     this.drawn = [];
     table.batches.forEach((batch, idx) => {
       if (batch.shape === 'none' || batch.count === 0) return;
@@ -38,9 +39,9 @@ export class Batches {
       mesh.count = batch.count;
       mesh.castShadow = this.shadows && batch.shape !== 'plane' && batch.material.opacity === 1;
       mesh.receiveShadow = this.shadows && batch.material.kind !== 'basic';
-      const colours = mesh.instanceColor!;
-      colours.array.set(columns.colours.subarray(batch.start * 3, (batch.start + batch.count) * 3));
-      colours.needsUpdate = true;
+      const paint = mesh.instanceColor!;
+      paint.array.set(colours.subarray(batch.start * 3, (batch.start + batch.count) * 3));
+      paint.needsUpdate = true;
       this.drawn.push({ mesh, start: batch.start, idx });
     });
     for (const [key, mesh] of this.meshes) if (!used.has(key)) this.discard(key, mesh);
@@ -50,10 +51,11 @@ export class Batches {
   /** Copies the matrices of the batches that moved. */
   upload(columns: Columns, all = false): void {
     const everything = all || this.stale;
+    const { matrices, moved } = columns;
     this.stale = false;
     for (const { mesh, start, idx } of this.drawn) {
-      if (!everything && !columns.moved[idx]) continue;
-      const used = columns.matrices.subarray(start * 16, (start + mesh.count) * 16);
+      if (!everything && !moved[idx]) continue;
+      const used = matrices.subarray(start * 16, (start + mesh.count) * 16);
       mesh.instanceMatrix.array.set(used);
       mesh.instanceMatrix.clearUpdateRanges();
       mesh.instanceMatrix.addUpdateRange(0, used.length);

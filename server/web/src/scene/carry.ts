@@ -2,7 +2,8 @@
 
 import { BufferGeometry, EdgesGeometry, LineBasicMaterial, LineSegments, Matrix4, Quaternion, type Scene, Vector3 } from 'three';
 
-import type { Columns, Pose } from '../core/core';
+import type { Columns } from '../core/columns';
+import type { Pose } from '../core/core';
 import type { Shape } from '../core/table';
 import type { Rig } from './rig';
 import { unitGeometry } from './shapes';

@@ -2,7 +2,8 @@
 
 import { Matrix4, Raycaster, Vector2, Vector3 } from 'three';
 
-import type { ClientCore, Columns, Input, Pose } from '../core/core';
+import type { Columns } from '../core/columns';
+import type { ClientCore, Input, Pose } from '../core/core';
 import type { Shape, Table } from '../core/table';
 import type { Controls } from '../input/controls';
 import { Batches } from './batches';
@@ -175,15 +176,13 @@ export class World {
   private update(core: ClientCore): void {
     core.render();
     const version = core.structureVersion;
-    const columns = (this.columns = core.columns());
+    const columns = (this.columns = core.columns);
     if (this.table?.version === version) return this.batches.upload(columns);
     const table = core.table();
     if (!table) return;
-    // Reading the table may have grown the core's memory and with it moved the columns.
-    this.columns = core.columns();
     this.table = table;
-    this.batches.shadows = this.stage.quality === 'high' && this.columns.ids.length <= SHADOW_ROWS_MAX;
-    this.batches.rebuild(table, this.columns);
+    this.batches.shadows = this.stage.quality === 'high' && columns.ids.length <= SHADOW_ROWS_MAX;
+    this.batches.rebuild(table, columns);
     this.lights.set(table.lights);
     this.stage.light(this.lights.sun, this.lights.ambient);
     this.labels.set(table.labels);

@@ -1,8 +1,5 @@
 // Taking hold of a cube by key and by touch: the server has it where it is carried, and it falls when it is let go.
 //
-// Not among the tests that run by themselves: on two busy cores a cube that was taken is now and then not lifted, and why
-// is not understood yet. `node --test carry.story.mjs` runs it, with the variables that `main.rs` sets.
-//
 // One page at a time, each in a session of its own: a page behind another draws seldom, and what is drawn is carried.
 
 import assert from 'node:assert/strict';
