@@ -10,11 +10,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use hd1_core::Tick;
+
 use hd1_protocol::{
     Acks, ClientMessage, CloseCode, DecodeError, Encoding, FrameKind, InputFrame, MessageError, Operation,
     PROTOCOL_VERSION, Packet, Receipt, Room, ServerMessage, decode_message, encode_message,
     limits::{DATAGRAM_BYTES_MAX, DRIVE_POSES_MAX, FRAME_IN_BYTES_MAX},
-    message::{Hello, OpError, OpErrorCode, Welcome},
+    message::{Hello, NO_OP_ID, OpError, OpErrorCode, Welcome},
     packet::Channel,
 };
 use hd1_schema::{CatalogueHash, ComponentSchema};
@@ -351,6 +352,9 @@ impl ServerConnection {
             OpError { code: OpErrorCode::RateLimited, message: "too many operations: wait a second".into(), path: None }
         } else if !matches!(self.phase, Phase::Live) {
             OpError { code: OpErrorCode::Unavailable, message: "wait for the welcome".into(), path: None }
+        } else if id == NO_OP_ID {
+            let message = "id: 0 is none; number operations from 1".into();
+            OpError { code: OpErrorCode::Invalid, message, path: Some("id".into()) }
         } else if let Some(refusal) = gate::check_operation(&op) {
             refusal
         } else {

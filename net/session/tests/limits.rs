@@ -130,11 +130,20 @@ fn nesting_beyond_its_depth() {
 }
 
 #[test]
+fn operations_are_numbered_from_1() {
+    let mut server = live_server(BIN);
+    drain(&mut server, 0);
+    say(&mut server, 0, &despawn(0));
+    assert!(std::iter::from_fn(|| server.poll_event()).next().is_none());
+    assert_eq!(results(&drain(&mut server, 0).0), [(0, Some(OpErrorCode::Invalid))]);
+}
+
+#[test]
 fn ten_thousand_operations_in_a_second() {
     let mut server = live_server(BIN);
     drain(&mut server, 0);
     let (mut asked, mut answered, mut events, mut closed) = (0, Vec::new(), 0, None);
-    for i in 0..10_000u32 {
+    for i in 1..=10_000u32 {
         let now = u64::from(i) * 100;
         say(&mut server, now, &despawn(i));
         asked += 1;

@@ -45,7 +45,8 @@ pub(crate) struct Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let Hold { key, participant, for_good, .. } = *self;
+        let Hold { key, player, participant, for_good, .. } = *self;
+        self.slot.mailbox.dismiss(player, key);
         // A world that is gone already has let go of its seats.
         let _ = self.slot.ask(Request::Gone { key, participant, for_good });
     }

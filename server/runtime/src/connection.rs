@@ -133,7 +133,7 @@ impl Client {
                 }
                 ClientEvent::Op { id, op } => {
                     let Some(hold) = &self.hold else { continue };
-                    if let Err(error) = hold.slot.mailbox.operation(hold.player, id, op) {
+                    if let Err(error) = hold.slot.mailbox.operation(hold.player, hold.key, id, op) {
                         add(&self.door.context.counters.operations_refused, 1);
                         let message = ServerMessage::refusal(id, refused(error));
                         self.connection.send_message(self.now_us(), &message);
@@ -141,13 +141,13 @@ impl Client {
                 }
                 ClientEvent::Input(sample) => {
                     let Some(hold) = &self.hold else { continue };
-                    if hold.slot.mailbox.input(hold.player, sample) == Ok(true) {
+                    if hold.slot.mailbox.input(hold.player, hold.key, sample) == Ok(true) {
                         add(&self.door.context.counters.inputs_replaced, 1);
                     }
                 }
                 ClientEvent::Drive(drive) => {
                     let Some(hold) = &self.hold else { continue };
-                    if hold.slot.mailbox.drive(hold.player, drive) == Ok(true) {
+                    if hold.slot.mailbox.drive(hold.player, hold.key, drive) == Ok(true) {
                         add(&self.door.context.counters.inputs_replaced, 1);
                     }
                 }

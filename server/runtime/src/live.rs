@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hd1_core::{PlayerId, Role, SessionId, Tick};
-use hd1_protocol::message::{OpError, Welcome};
+use hd1_protocol::message::{NO_OP_ID, OpError, Welcome};
 use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
 use hd1_replication::ClientKey;
 use hd1_schema::{CatalogueHash, ComponentSchema};
@@ -118,10 +118,12 @@ impl Live {
             self.roster.remove(entrant.participant);
             Refusal::new(CloseCode::Internal, error.to_string())
         })?;
+        slot.mailbox.admit(entered.player, key);
+        self.clients.insert(key, Client::new(entered.player, Arc::clone(line)));
+        // Only now: when the last client leaves, what is shown is forgotten.
         if let Some(old) = entered.replaced {
             self.expel(old, CloseCode::Replaced, CloseCode::Replaced.reason());
         }
-        self.clients.insert(key, Client::new(entered.player, Arc::clone(line)));
         let (catalogue, catalogue_hash) = self.catalogue();
         let tick = self.sim.current_tick();
         let welcome = Welcome {
@@ -213,7 +215,7 @@ impl Live {
 
     /// Tells those who asked for something that no tick will do it.
     pub fn refuse(&self, now_ns: Nanos, operations: &[(PlayerId, u32)], error: &OpError) {
-        for (player, id) in operations {
+        for (player, id) in operations.iter().filter(|(_, id)| *id != NO_OP_ID) {
             self.tell(now_ns, *player, ServerMessage::refusal(*id, error.clone()));
         }
     }

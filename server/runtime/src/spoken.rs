@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use hd1_core::{PlayerId, Tick};
 use hd1_protocol::ServerMessage;
+use hd1_protocol::message::NO_OP_ID;
 use hd1_sim::{Answered, Message, OpResult, Recipients, Request, TickOutput, WorldEvent};
 
 use crate::outbox::Item;
@@ -54,6 +55,9 @@ impl Spoken {
     }
 
     fn result(&mut self, tick: Tick, done: OpResult) {
+        if done.id == NO_OP_ID {
+            return;
+        }
         let (entity, error) = match done.result {
             Ok(done) => (done.entity, None),
             Err(error) => (None, Some(error)),

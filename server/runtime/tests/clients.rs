@@ -132,6 +132,29 @@ async fn the_newer_connection_of_a_participant_replaces_the_older() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_back_within_a_tick_is_heard_from_its_first_input() {
+    let rig = Rig::new(|_| {});
+    let session = rig.world(&still()).await;
+    let participant = ParticipantId::generate();
+    let mut old = rig.client(session, participant, "ada");
+    rig.until(&mut old, TestClient::is_ready).await;
+    for _ in 0..50 {
+        old.connection.set_input(InputSample { forward: 1.0, ..Default::default() });
+    }
+    // The world does not tick: what the old one said last still waits.
+    old.pump(rig.now_us()).await;
+    let mut new = rig.client(session, participant, "ada");
+    while !new.connection.is_live() {
+        rig.settle();
+        new.pump(rig.now_us()).await;
+    }
+    new.connection.set_input(InputSample { forward: 1.0, ..Default::default() });
+    new.pump(rig.now_us()).await;
+    rig.until(&mut new, |c| c.connection.input_ack() > 0).await;
+    assert_eq!(new.connection.input_ack(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_kicked_are_told_and_do_not_come_back_by_token() {
     let rig = Rig::new(|_| {});
     let session = rig.world(&still()).await;

@@ -14,6 +14,9 @@ use crate::said::To;
 /// Components by name with their JSON form; `null` removes one in an update.
 pub type Components = BTreeMap<String, Json>;
 
+/// An operation's id of which nobody is told the result; clients number theirs from 1.
+pub const NO_OP_ID: u32 = 0;
+
 /// From client to server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -22,7 +25,7 @@ pub enum ClientMessage {
     Hello(Hello),
     /// Ask for a change; answered by [`ServerMessage::OpResult`] with the same id.
     Op {
-        /// Chosen by the client, echoed.
+        /// Chosen by the client, at least 1, echoed.
         id: u32,
         /// What to do.
         op: Operation,
