@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::{Http, PATIENCE};
 
+/// A story looks again so often while nothing happens.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// The three ways into a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -196,7 +199,8 @@ impl TestClient {
         self.client.set_input(InputSample { forward: 1.0, yaw, ..InputSample::default() });
     }
 
-    /// Lives on until `found` finds something; it is asked before the first event and after each.
+    /// Lives on until `found` finds something; it is asked before the first event, after each, and now and then while none
+    /// comes: a quiet world says nothing, but what is shown of it still moves.
     ///
     /// # Panics
     /// It does not in time, or the client is out for good.
@@ -206,8 +210,9 @@ impl TestClient {
                 if let Some(found) = found(self) {
                     return found;
                 }
-                if let Err(error) = self.client.next().await {
-                    panic!("waiting for {what}: {error}");
+                match tokio::time::timeout(GLANCE, self.client.next()).await {
+                    Ok(Err(error)) => panic!("waiting for {what}: {error}"),
+                    Ok(Ok(_)) | Err(_) => {}
                 }
             }
         };

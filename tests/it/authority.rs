@@ -1,7 +1,7 @@
 //! Authority of an entity in clients' hands: taken, driven before everybody's eyes, refused, taken back, and abused.
 
 use hd1_client::{ClientError, Pose, PoseVelocity, ServerEvent};
-use hd1_core::{NetId, Tick};
+use hd1_core::{NetId, Role, Tick};
 use hd1_protocol::{CloseCode, Operation, Packet, message::OpErrorCode};
 use hd1_tests::{Http, Pass, Reply, TestClient, TestServer, Transport, close_code, json_message};
 use serde_json::{Value, json};
@@ -100,11 +100,49 @@ async fn what_one_carries_the_other_sees_and_the_server_has_it_again() {
 
     // Taken back over HTTP: what is still said of it changes nothing.
     let path = format!("/api/sessions/{session}/entities/crate/authority");
-    ask(&admin, "DELETE", path, None).await.expect(204);
+    ask(&admin, "DELETE", path.clone(), None).await.expect(204);
     ada.event("it to be taken", |event| (event == ServerEvent::TakenBack(crate_id)).then_some(())).await;
     ben.until("nobody to hold it", |client| holder(client, crate_id).is_none().then_some(())).await;
     let down = ben.until("the crate on the ground", |client| client.position(crate_id).filter(|at| at[1] < 0.52));
     driving(&mut ada, high, down).await;
+    let slid = |client: &mut TestClient| {
+        let (shown, known) = (client.client.sample(crate_id)?.position, client.position(crate_id)?);
+        (0..3).all(|i| (f64::from(shown[i]) - known[i]).abs() < 0.05).then_some(())
+    };
+    ada.until("what it shows to be what is", slid).await;
+
+    // Handed over HTTP to the other; what cannot be is a problem that says so.
+    let ben_player = ben.player().0;
+    let handed = ask(&admin, "PUT", path.clone(), Some(json!({"player": ben_player}))).await.expect(200);
+    assert_eq!(handed["components"]["Authority"], json!({"player": ben_player}));
+    let problem = ask(&admin, "PUT", path.clone(), Some(json!({"player": 99}))).await.problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["path"], "player", "{problem}");
+    ask(&http, "PUT", path, Some(json!({"player": ben_player}))).await.problem(401, "unauthenticated");
+    ben.until("to hold it", |client| client.client.holds(crate_id).then_some(())).await;
+
+    // A moderator takes it out of Ben's hands.
+    let mut boss = TestClient::enter(&admin, &session, "Boss", Transport::WebTransport).await;
+    assert!(boss.client.welcome().unwrap().role >= Role::Moderator);
+    boss.client.op(take.clone()).await.unwrap();
+    ben.until("to hold it no more", |client| (!client.client.holds(crate_id)).then_some(())).await;
+    boss.client.leave().await;
+    ben.until("nobody to hold it", |client| holder(client, crate_id).is_none().then_some(())).await;
+
+    // Thrown: it flies on from the hand.
+    ada.client.op(take.clone()).await.unwrap();
+    let thrown = Pose { velocity: Some(PoseVelocity { linear: [12.0, 3.0, 0.0], angular: [0.0; 3] }), ..high };
+    let up = ben.until("the crate in the air", |client| client.position(crate_id).filter(|at| at[1] > 3.9));
+    driving(&mut ada, thrown, up).await;
+    ada.client.op(Operation::Release { entity: crate_id }).await.unwrap();
+    ben.until("it to fly", |client| client.position(crate_id).filter(|at| at[0] > 4.0)).await;
+
+    // The holder's connection breaks: after two seconds the server has it again.
+    let mine = ada.client.op(Operation::Spawn { components: [].into() }).await.unwrap().unwrap();
+    ada.client.op(Operation::Take { entity: mine }).await.unwrap();
+    ben.until("Ada to hold it", |client| (holder(client, mine) == Some(ada_player)).then_some(())).await;
+    ada.client.cut();
+    drop(ada);
+    ben.until("nobody to hold it", |client| holder(client, mine).is_none().then_some(())).await;
     assert_eq!(ben.client.stats().desyncs, 0);
 }
 
@@ -124,12 +162,13 @@ async fn a_hostile_holder_changes_nothing_it_should_not() {
     assert_eq!(code, OpErrorCode::Denied);
     rogue.client.op(Operation::Take { entity: crate_id }).await.unwrap();
 
-    // Poses of what it does not hold, no numbers, and leaps to the end of the world and back.
+    // Poses of what it does not hold, and leaps to the end of the world and back.
     let before = watcher.position(other).unwrap();
     rogue.client.drive(pose(pillar, [0.0, 9.0, 0.0]));
     rogue.client.drive(pose(other, [0.0, 9.0, 0.0]));
-    rogue.client.drive(pose(NetId(4_000_000), [f32::NAN; 3]));
-    let leap = pose(crate_id, [1.0e30, f32::INFINITY, -1.0e30]);
+    rogue.client.drive(pose(NetId(4_000_000), [0.0; 3]));
+    assert!(!rogue.client.drive(pose(crate_id, [f32::NAN; 3])), "it is not even sent");
+    let leap = pose(crate_id, [1.0e30, f32::MAX, -1.0e30]);
     let mut last: Option<(Tick, [f64; 3])> = None;
     let watches = async {
         loop {
