@@ -28,7 +28,7 @@ pub const ENGINE: &str = "HD1";
 /// The scenes of [`measure`], the simulated one too. The one over WebSocket is `hd1-peer`'s alone, which is its own
 /// clients' program as well.
 pub const SCENES: &[&str] =
-    &["s1", "s2", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_large", "loss", cubes::NAME];
+    &["s1", "s2", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_around", "aoi_large", "loss", cubes::NAME];
 
 /// The rows of all engines whose figures a file has, a JSON object a line; without it of HD1 alone, measured here.
 ///

@@ -12,6 +12,8 @@ pub struct Run {
     order: Vec<u32>,
     next_in_order: usize,
     changed: Vec<u32>,
+    /// The bodies that clients may look from.
+    vantages: Vec<u32>,
 }
 
 impl Run {
@@ -19,12 +21,16 @@ impl Run {
     #[must_use]
     pub fn new(scene: &Scene, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let bodies = (0..scene.entity_count).map(|_| scene.motion.spawn(scene.half_m, &mut random)).collect();
+        let bodies: Vec<Body> =
+            (0..scene.entity_count).map(|_| scene.motion.spawn(scene.half_m, &mut random)).collect();
+        let reach_m = scene.gathered_m.unwrap_or(f32::INFINITY);
+        let is_vantage = |body: &Body| body.position[0].abs() <= reach_m && body.position[2].abs() <= reach_m;
+        let vantages = (0u32..).zip(&bodies).filter(|(_, body)| is_vantage(body)).map(|(i, _)| i).collect();
         let mut order: Vec<u32> = (0..scene.entity_count as u32).collect();
         for i in (1..order.len()).rev() {
             order.swap(i, random.below(i + 1));
         }
-        Run { scene: scene.clone(), random, bodies, order, next_in_order: 0, changed: Vec::new() }
+        Run { scene: scene.clone(), random, bodies, order, next_in_order: 0, changed: Vec::new(), vantages }
     }
 
     /// What it is a run of.
@@ -37,6 +43,12 @@ impl Run {
     #[must_use]
     pub fn bodies(&self) -> &[Body] {
         &self.bodies
+    }
+
+    /// The bodies that clients look from, by ascending index.
+    #[must_use]
+    pub fn vantages(&self) -> &[u32] {
+        &self.vantages
     }
 
     /// The bodies that the last step changed, by ascending index.

@@ -36,6 +36,8 @@ pub struct Scene {
     pub join_count: usize,
     /// How far a client sees, metres across the ground; none: everything.
     pub view_m: Option<f32>,
+    /// Clients look from bodies that begin within ± this of the middle, metres an axis of the ground; none: from anywhere.
+    pub gathered_m: Option<f32>,
 }
 
 /// A square kilometre of ground.
@@ -50,6 +52,16 @@ const GROUND: Scene = Scene {
     position_step_m: 0.001,
     join_count: 0,
     view_m: None,
+    gathered_m: None,
+};
+
+/// Ten square kilometres, of which a client sees what it sees of one.
+const LARGE: Scene = Scene {
+    entity_count: 100_000,
+    client_count: 1_000,
+    half_m: [1_581.1, 10.0, 1_581.1],
+    view_m: Some(56.4),
+    ..GROUND
 };
 
 /// All of them.
@@ -80,15 +92,10 @@ pub const SCENES: &[Scene] = &[
     },
     // What does a client cost that sees about 100 of many?
     Scene { name: "aoi", entity_count: 10_000, client_count: 1_000, view_m: Some(56.4), ..GROUND },
-    // The same in a world ten times as large: it should cost a client the same.
-    Scene {
-        name: "aoi_large",
-        entity_count: 100_000,
-        client_count: 1_000,
-        half_m: [1_581.1, 10.0, 1_581.1],
-        view_m: Some(56.4),
-        ..GROUND
-    },
+    // The same, with ten times the world around them: what nobody sees should cost next to nothing.
+    Scene { name: "aoi_around", gathered_m: Some(500.0), ..LARGE },
+    // The same, spread over ten times the world: what the clients see together is six times as much.
+    Scene { name: "aoi_large", ..LARGE },
     // All see all.
     Scene { name: "crowd", client_count: 1_000, ..GROUND },
     // What does a client cost to whom nothing happens?

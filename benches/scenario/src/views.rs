@@ -18,8 +18,9 @@ impl View {
     #[must_use]
     pub fn of(run: &Run, client_idx: usize) -> View {
         let scene = run.scene();
-        // Spread over all bodies, so that no two clients share one while there are enough.
-        let entity_idx = client_idx * scene.entity_count / scene.client_count.max(1) % scene.entity_count;
+        // Spread over all of them, so that no two clients share one while there are enough.
+        let vantages = run.vantages();
+        let entity_idx = vantages[client_idx * vantages.len() / scene.client_count.max(1) % vantages.len()] as usize;
         let radius_m = scene.view_m.unwrap_or(f32::INFINITY);
         View { entity_idx, position: run.bodies()[entity_idx].position, radius_m }
     }
@@ -39,7 +40,7 @@ mod tests {
 
     #[test]
     fn about_a_hundred_are_visible_whatever_the_world_holds() {
-        for name in ["aoi", "aoi_large"] {
+        for name in ["aoi", "aoi_around", "aoi_large"] {
             let run = Run::new(Scene::named(name).expect("a scene"), 1);
             let seen = |client| {
                 let view = View::of(&run, client);

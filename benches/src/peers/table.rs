@@ -121,11 +121,13 @@ pub fn rows(figures: &[Figures]) -> anyhow::Result<Vec<Row>> {
         };
         rows.push(Row { opponent: name.into(), opponent_value: Some(1.0), ..Row::alone(id, lossy / base, "x") });
     }
-    if let (Some(small), Some(large)) =
-        (value(ENGINE, "aoi", SERVER_US_TICK), value(ENGINE, "aoi_large", SERVER_US_TICK))
-    {
+    for (id, scene) in [("aoi_growth", "aoi_around"), ("aoi_growth_spread", "aoi_large")] {
+        let (Some(small), Some(large)) = (value(ENGINE, "aoi", SERVER_US_TICK), value(ENGINE, scene, SERVER_US_TICK))
+        else {
+            continue;
+        };
         let world = "a world ten times smaller".into();
-        rows.push(Row { opponent: world, opponent_value: Some(1.0), ..Row::alone("aoi_growth", large / small, "x") });
+        rows.push(Row { opponent: world, opponent_value: Some(1.0), ..Row::alone(id, large / small, "x") });
     }
     Ok(rows)
 }

@@ -53,7 +53,7 @@ const PEERS: &[Peer] = &[
 
 /// HD1's own scenes, as `hd1-peer` knows them.
 const SCENES: &[&str] =
-    &["s1", "s2", "s2_ws", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_large", "loss", "cubes"];
+    &["s1", "s2", "s2_ws", "s3", "s4", "asteroids", "crowd", "idle", "aoi", "aoi_around", "aoi_large", "loss", "cubes"];
 /// Too long for a quick run.
 const SLOW: &[(&str, &str)] = &[("bevy_replicon", "crowd")];
 
