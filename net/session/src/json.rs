@@ -29,6 +29,9 @@ pub(crate) struct JsonView {
     input_ack: u32,
     /// A tick came that moved nothing: it is still told, for it carries the time.
     untold: bool,
+    /// What was said before the whole world was told: it may speak of anything there, so it follows.
+    early: Vec<Bytes>,
+    early_bytes: usize,
 }
 
 impl JsonView {
@@ -39,7 +42,21 @@ impl JsonView {
             tick: Tick(0),
             input_ack: 0,
             untold: false,
+            early: Vec::new(),
+            early_bytes: 0,
         }
+    }
+
+    /// Has the client been told the whole world, so that anything may be said of it?
+    pub(crate) fn is_told(&self) -> bool {
+        self.mirror.is_ready()
+    }
+
+    /// Keeps a text until then; `false` where too much waits already.
+    pub(crate) fn keep(&mut self, text: Bytes) -> bool {
+        self.early_bytes += text.len();
+        self.early.push(text);
+        self.early_bytes <= limits::JSON_EARLY_BYTES_MAX
     }
 
     pub(crate) fn register(&mut self, schema: ComponentSchema) {
@@ -65,7 +82,9 @@ impl JsonView {
             let id = entity.id();
             texts.push(&json!({ "id": id, "components": self.components(id) }));
         }
-        texts.finish()
+        let mut texts = texts.finish();
+        texts.append(&mut self.early);
+        texts
     }
 
     /// Takes a frame of structure, or of pages that come into view; what it changed as `structure` texts.

@@ -69,6 +69,8 @@ pub const CAPABILITIES_MAX: usize = 16;
 pub const CAPABILITY_BYTES_MAX: usize = 64;
 /// Bytes of a close reason: what a WebSocket close frame holds besides its code.
 pub const REASON_BYTES_MAX: usize = 123;
+/// Bytes said of a world before a JSON client has been told the whole of it.
+pub const JSON_EARLY_BYTES_MAX: usize = 1 << 20;
 /// Entities in one JSON text of structure or state; with the catalogue's limits it stays below a frame's.
 pub const JSON_ENTITIES_PER_TEXT: usize = 128;
 /// Participants whose resume token is kept in one [`crate::ResumeBook`].

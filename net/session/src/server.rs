@@ -202,11 +202,28 @@ impl ServerConnection {
         if let (ServerMessage::Registered { schema }, Some(view)) = (message, &mut self.json) {
             view.register(schema.clone());
         }
-        self.send_encoded(now, encode_message(self.encoding, message));
+        let frame = encode_message(self.encoding, message);
+        match message {
+            ServerMessage::Welcome(_) | ServerMessage::Pong { .. } | ServerMessage::Registered { .. } => {
+                self.say(now, frame);
+            }
+            _ => self.send_encoded(now, frame),
+        }
     }
 
     /// Queues a message that [`encode_message`] wrote in this connection's encoding, once for many connections.
     pub fn send_encoded(&mut self, now: u64, frame: Bytes) {
+        match self.json.as_mut().filter(|view| !view.is_told()) {
+            None => self.say(now, frame),
+            Some(view) => {
+                if !view.keep(frame) {
+                    self.close(now, CloseCode::TooSlow, "too much was said before the world was there");
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, now: u64, frame: Bytes) {
         if !matches!(self.phase, Phase::Closing | Phase::Closed) {
             self.out.control(now, frame);
             self.check_queue(now);

@@ -2,8 +2,8 @@
 
 mod pair;
 
-use hd1_core::{NetId, Tick};
-use hd1_protocol::{Acks, Encoding, Packet, Room};
+use hd1_core::{NetId, PlayerId, Tick};
+use hd1_protocol::{Acks, Encoding, Packet, Room, ServerMessage};
 use hd1_session::{ClientEvent, ServerConnection, Transmit};
 use pair::{World, live_server};
 use serde_json::{Value as Json, json};
@@ -36,6 +36,35 @@ fn welcome_then_the_whole_world() {
         Some(ClientEvent::Acked(Acks::of(Tick(100)).into())),
         "acknowledged in the client's name"
     );
+}
+
+#[test]
+fn what_is_said_before_the_world_is_there_follows_it() {
+    let world = World::new(3);
+    let mut server = live_server(Encoding::Json);
+    let said = |topic: &str| ServerMessage::Message {
+        tick: Tick(100),
+        from: PlayerId(2),
+        topic: topic.into(),
+        data: json!({ "of": 3 }),
+    };
+    server.send_message(0, &said("early"));
+    server.handle_packet(0, &Packet::control(json!({ "t": "ping", "client_us": 5 }).to_string()));
+    let kinds = |texts: Vec<Json>| texts.iter().map(|text| text["t"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(kinds(texts(&mut server, Room::ALL)), ["welcome", "pong"]);
+    server.send_snapshot(0, world.tick, world.snapshot());
+    server.send_message(0, &said("late"));
+    let told = texts(&mut server, Room::ALL);
+    assert_eq!((&told[1]["topic"], &told[2]["topic"]), (&json!("early"), &json!("late")));
+    assert_eq!(kinds(told), ["snapshot", "message", "message"]);
+
+    let mut server = live_server(Encoding::Json);
+    let long = said(&"x".repeat(1_000));
+    let count = (0..).take_while(|_| {
+        server.send_message(0, &long);
+        !server.is_closed()
+    });
+    assert!((900..1_100).contains(&count.count()), "what waits is bounded");
 }
 
 #[test]
