@@ -210,9 +210,8 @@ impl TestClient {
                 if let Some(found) = found(self) {
                     return found;
                 }
-                match tokio::time::timeout(GLANCE, self.client.next()).await {
-                    Ok(Err(error)) => panic!("waiting for {what}: {error}"),
-                    Ok(Ok(_)) | Err(_) => {}
+                if let Ok(Err(error)) = tokio::time::timeout(GLANCE, self.client.next()).await {
+                    panic!("waiting for {what}: {error}");
                 }
             }
         };
