@@ -8,8 +8,11 @@ use anyhow::{Context, Result, bail};
 
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
-    // tools/xtask/../.. : the program is only ever run by the cargo that built it, from the tree it was built in.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace exists")
+    // As cargo says it now, not as it was said to the compiler: a second checkout may share the target folder, and then
+    // this program.
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR");
+    let folder = folder.as_deref().unwrap_or(OsStr::new(env!("CARGO_MANIFEST_DIR")));
+    Path::new(folder).join("../..").canonicalize().expect("the workspace exists")
 }
 
 /// Where cargo puts what it builds; `CARGO_TARGET_DIR` is honoured.
