@@ -52,7 +52,8 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         join(&mut world, &run, client, &mut mirrors)?;
     }
     let mut acks = Acks::of(world.now());
-    let mut outs: Vec<Outgoing> = vec![Outgoing::default(); scene.client_count];
+    // Frames are handed on as they are made; those of clients with a mirror wait until the clock has stopped.
+    let (mut kept, mut passing) = (vec![Outgoing::default(); MIRROR_COUNT], Outgoing::default());
     let (mut updates, mut capture_us) = (0, Vec::new());
     for tick in 0..warm + measured + SETTLE_TICKS {
         let settles = tick >= warm + measured;
@@ -70,15 +71,16 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
             world.tick(&run)?
         }
         let captured = start.elapsed();
-        for (client, out) in outs.iter_mut().enumerate() {
+        let mut sent = hd1_scenario::Sent::default();
+        for client in 0..scene.client_count {
+            let out = kept.get_mut(client).unwrap_or(&mut passing);
             out.clear();
             world.replicator.assemble(ClientKey(client as u64), 0, out)?;
+            out.reliable.iter().chain(&out.state).for_each(|frame| sent.add(frame.len()));
         }
         let took = start.elapsed();
         acks.insert(world.now());
-        let mut sent = hd1_scenario::Sent::default();
-        outs.iter().flat_map(|out| out.reliable.iter().chain(&out.state)).for_each(|frame| sent.add(frame.len()));
-        for (mirror, out) in mirrors.iter_mut().zip(&outs) {
+        for (mirror, out) in mirrors.iter_mut().zip(&kept) {
             let before = mirror.stats().updates;
             out.reliable.iter().try_for_each(|frame| mirror.apply_reliable(frame).map(drop))?;
             out.state.iter().try_for_each(|frame| mirror.apply_state(frame).map(drop))?;
