@@ -27,6 +27,8 @@ const LINES: &[(&str, &[&str])] = &[
     ("crowd: 1,000 clients see 1,000 entities, all change: server's tick", &["crowd_vs_replicon"]),
     ("idle: 100,000 entities, 1,000 clients, nothing changes", &["idle_ns_client"]),
     ("10,000 entities, 1,000 clients that see about 100 each: server's tick per client", &["aoi_us_client"]),
+    ("memory of one more client there", &["client_kib"]),
+    ("and of an entity that it knows", &["entity_bytes"]),
     ("the same with ten times the world around them: how many times that", &["aoi_growth"]),
     ("the same spread over ten times the world, of which they see six times as much", &["aoi_growth_spread"]),
     ("cubes: 901 cubes at 60 Hz, an avatar pushes them about", &["cubes_play_kbit"]),
