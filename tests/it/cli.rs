@@ -35,7 +35,7 @@ fn a_misspelt_setting_stops_the_server_before_it_starts() {
 #[test]
 fn help_names_every_command() {
     let help = text(&output(&["--help"], &[]).stdout);
-    for name in ["serve", "config", "bots", "replay", "scene"] {
+    for name in ["serve", "config", "bots", "replay", "scene", "plugin"] {
         assert!(help.contains(name), "{name} is missing in\n{help}");
     }
 }

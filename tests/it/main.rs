@@ -9,6 +9,7 @@ mod hostile;
 mod interest;
 mod lifecycle;
 mod messages;
+mod packages;
 mod participants;
 mod postgres;
 mod programs;

@@ -56,7 +56,11 @@ pub fn measure(scene: &Scene, quick: bool, figures: Figures) -> anyhow::Result<F
         }
         let start = Instant::now();
         audience.acknowledge(&mut world);
-        if settles { world.quiet_tick()? } else { world.tick(&run)? }
+        if settles {
+            world.quiet_tick()?
+        } else {
+            world.tick(&run)?
+        }
         let captured = start.elapsed();
         let sent = audience.assemble(&mut world)?;
         let took = start.elapsed();

@@ -12,6 +12,7 @@ mod figures;
 mod files;
 mod gates;
 mod news;
+mod plugin;
 mod quic;
 mod replay;
 mod scene;
@@ -52,6 +53,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Replay { file } => replay::run(&file)?,
         Command::Scene { command: cli::Scene::Check { file } } => scene::check(&file)?,
         Command::Scene { command: cli::Scene::List } => scene::list()?,
+        Command::Plugin { command } => plugin::run(&command)?,
     }
     Ok(ExitCode::SUCCESS)
 }
