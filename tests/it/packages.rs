@@ -98,6 +98,9 @@ fn faults_are_told_with_their_place_and_leave_nothing_behind() {
     fs::remove_file(at.join("assets/host")).unwrap();
     assert!(!fs::read_dir(at).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().contains("hd1p")));
 
+    let error = plugin(at, &["pack", ".", "--out", "assets"]).unwrap_err();
+    assert!(error.contains("cannot write assets"), "{error}");
+    assert!(!at.join("assets.new").exists());
     plugin(at, &["pack", ".", "--out", "a.hd1p"]).unwrap();
     let mut bytes = fs::read(at.join("a.hd1p")).unwrap();
     let middle = bytes.len() / 2;

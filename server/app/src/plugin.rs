@@ -166,8 +166,11 @@ fn read_bytes(file: &Path, max: usize) -> Result<Vec<u8>> {
 
 /// Into a new file beside it, then renamed: never half a package.
 fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
-    let new = file.with_extension("new");
-    let context = || format!("cannot write {}", file.display());
-    fs::write(&new, bytes).with_context(context)?;
-    fs::rename(&new, file).with_context(context)
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written.with_context(|| format!("cannot write {}", file.display()))
 }
