@@ -102,6 +102,8 @@ fn faults_are_told_with_their_place_and_leave_nothing_behind() {
     assert!(error.contains("cannot write assets"), "{error}");
     assert!(!at.join("assets.new").exists());
     plugin(at, &["pack", ".", "--out", "a.hd1p"]).unwrap();
+    let error = plugin(at, &["verify", "/dev/zero"]).unwrap_err();
+    assert!(error.contains("/dev/zero has more than 16777216 bytes"), "{error}");
     let mut bytes = fs::read(at.join("a.hd1p")).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

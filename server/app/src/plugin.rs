@@ -1,6 +1,7 @@
 //! `hd1 plugin`: packages made, signed and verified, all without a server or a network.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -159,9 +160,12 @@ fn read_text(file: &Path, max: usize) -> Result<String> {
 
 fn read_bytes(file: &Path, max: usize) -> Result<Vec<u8>> {
     let context = || format!("cannot read {}", file.display());
-    let size = fs::metadata(file).with_context(context)?.len();
-    ensure!(size <= max as u64, "{} has {size} bytes, at most {max} are allowed here", file.display());
-    fs::read(file).with_context(context)
+    let opened = fs::File::open(file).with_context(context)?;
+    // Read no further than allowed, whatever the file says of its size: a device says 0.
+    let mut bytes = Vec::new();
+    opened.take(max as u64 + 1).read_to_end(&mut bytes).with_context(context)?;
+    ensure!(bytes.len() <= max, "{} has more than {max} bytes, which is all that is allowed here", file.display());
+    Ok(bytes)
 }
 
 /// Into a new file beside it, then renamed: never half a package.
