@@ -15,6 +15,7 @@ pub mod link;
 mod memory;
 mod quic;
 pub mod server;
+mod source;
 pub mod tls;
 mod udp;
 mod websocket;

@@ -38,6 +38,7 @@ use crate::{
     limits,
     link::{LinkEnd, TransportKind},
     server::AddressSlot,
+    source::Source,
 };
 
 /// Bytes queued for one stream.
@@ -103,6 +104,8 @@ pub(crate) struct QuicLink {
     /// Datagrams were handed to quinn since it was last seen without any. It is asked often, and each time takes the
     /// connection's lock.
     handed: AtomicBool,
+    datagrams: Source,
+    streams: Source,
     streams_turn: bool,
     _slot: Option<AddressSlot>,
 }
@@ -141,6 +144,8 @@ impl QuicLink {
             bulk_in: None,
             datagrams_out: VecDeque::new(),
             handed: AtomicBool::new(false),
+            datagrams: Source::new(),
+            streams: Source::new(),
             streams_turn: false,
             _slot: slot,
         }
@@ -199,16 +204,28 @@ impl QuicLink {
         // Datagrams and streams take turns, so that a flood of one does not silence the other.
         self.streams_turn = !self.streams_turn;
         if self.streams_turn {
-            if let Poll::Ready(packet) = self.poll_streams(cx) {
+            if let Poll::Ready(packet) = self.look_at_streams(cx) {
                 return Poll::Ready(packet);
             }
-            self.poll_datagram(cx)
+            self.look_at_datagrams(cx)
         } else {
-            if let Poll::Ready(packet) = self.poll_datagram(cx) {
+            if let Poll::Ready(packet) = self.look_at_datagrams(cx) {
                 return Poll::Ready(packet);
             }
-            self.poll_streams(cx)
+            self.look_at_streams(cx)
         }
+    }
+
+    fn look_at_streams(&mut self, cx: &Context<'_>) -> Poll<Result<Packet, LinkEnd>> {
+        let Some(waker) = self.streams.called(cx) else { return Poll::Pending };
+        let found = self.poll_streams(&mut Context::from_waker(&waker));
+        self.streams.found(found)
+    }
+
+    fn look_at_datagrams(&mut self, cx: &Context<'_>) -> Poll<Result<Packet, LinkEnd>> {
+        let Some(waker) = self.datagrams.called(cx) else { return Poll::Pending };
+        let found = self.poll_datagram(&mut Context::from_waker(&waker));
+        self.datagrams.found(found)
     }
 
     fn poll_writes(&mut self, cx: &mut Context<'_>) -> Result<(), LinkEnd> {
