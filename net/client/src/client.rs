@@ -343,7 +343,13 @@ impl Client {
         self.op(Operation::Chat { text: text.into() }).await.map(|_| ())
     }
 
-    /// Sets the player's intent; best once per tick. It leaves with the next [`Client::next`].
+    /// Sets the player's intent, to leave with the tick's acknowledgement, once a tick; a newer one takes its place until
+    /// then, so it may be set as often as the program draws. Up to half the packets of [`Client::set_input`].
+    pub fn steer(&mut self, sample: InputSample) -> u32 {
+        self.connection.steer(self.now_us(), sample)
+    }
+
+    /// Sets the player's intent; best once per tick. It leaves at once, with the next [`Client::next`].
     pub fn set_input(&mut self, sample: InputSample) -> u32 {
         self.connection.set_input(sample)
     }

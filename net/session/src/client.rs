@@ -72,12 +72,18 @@ pub struct ClientConnection {
     ops_pending: usize,
     input_seq: u32,
     input: Option<InputSample>,
+    /// When it leaves at the latest.
+    input_due_us: Option<u64>,
+    /// When the last one left.
+    input_left_us: u64,
     input_ack: u32,
     quiet: u32,
     acked_sent: Receipt,
     ack_due_us: Option<u64>,
     is_ordered: bool,
-    /// How long an acknowledgement waits for an input to ride on.
+    /// How long an input and an acknowledgement wait for each other.
+    ride_us: u64,
+    /// How long an acknowledgement waits for an input at all.
     ack_delay_us: u64,
     bytes_in: u64,
     bytes_out: u64,
@@ -114,12 +120,15 @@ impl ClientConnection {
             ops_pending: 0,
             input_seq: 0,
             input: None,
+            input_due_us: None,
+            input_left_us: 0,
             input_ack: 0,
             quiet: 0,
             acked_sent: Receipt::default(),
             ack_due_us: None,
             is_ordered: false,
-            ack_delay_us: limits::ACK_DELAY_US,
+            ride_us: limits::RIDE_US_MAX,
+            ack_delay_us: limits::RIDE_US_MAX,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -186,7 +195,8 @@ impl ClientConnection {
             return None;
         }
         let silence = self.heard_us + self.silence_us();
-        let others = [self.ack_due_us, self.held.due_us(), self.driving.next_due()].into_iter().flatten();
+        let others = [self.ack_due_us, self.input_due_us, self.held.due_us(), self.driving.next_due()];
+        let others = others.into_iter().flatten();
         Some(others.fold(silence.min(self.ping_due_us), u64::min))
     }
 
@@ -232,9 +242,23 @@ impl ClientConnection {
         Some(id)
     }
 
+    /// Sets the player's intent, to leave with the next acknowledgement: one packet instead of two, and the network's own
+    /// acknowledgements ride on it too. Where none is due it leaves half a tick from now, and not sooner after the last
+    /// than a tick. A newer one takes its place, so it may be set as often as the program draws. Its `seq` is given here
+    /// and returned.
+    pub fn steer(&mut self, now: u64, sample: InputSample) -> u32 {
+        // A little more than a tick: the next acknowledgement may come late.
+        let next_us = self.input_left_us + (self.clock.period_us() * 1.25) as u64;
+        let due = self.input_due_us.unwrap_or(next_us.max(now + self.ride_us));
+        let seq = self.set_input(sample);
+        self.input_due_us = Some(due);
+        seq
+    }
+
     /// Sets the player's intent, to leave at the next [`ClientConnection::poll_transmit`]; its `seq` is given here
     /// and returned.
     pub fn set_input(&mut self, sample: InputSample) -> u32 {
+        self.input_due_us = Some(0);
         self.input_seq += 1;
         self.input = Some(InputSample { seq: self.input_seq, ..sample });
         self.input_seq
@@ -346,6 +370,8 @@ impl ClientConnection {
         let mirror = if self.config.blind { mirror.blind() } else { mirror };
         self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
         self.clock = ServerClock::new(welcome.tick_rate);
+        self.ride_us = (welcome.tick_rate.period_ns() / 2_000).min(limits::RIDE_US_MAX);
+        self.ack_delay_us = self.ride_us;
         self.is_ordered = welcome.capabilities.iter().any(|name| name == crate::ORDERED);
         self.avatar = OwnAvatar::of(&welcome);
         // A world hears one pose a tick. A little less than a tick: programs draw when they can.
@@ -394,7 +420,7 @@ impl ClientConnection {
     fn input_frame(&mut self, now: u64) -> Option<Bytes> {
         let acked = self.mirror.receipt();
         let ack_is_due = acked != self.acked_sent && self.ack_due_us.is_none_or(|due| now >= due);
-        let leaves = self.input.is_some() || ack_is_due;
+        let leaves = self.input_due_us.is_some_and(|due| now >= due) || ack_is_due;
         let drive = self.driving.poses(now, leaves);
         if !leaves && drive.is_none() {
             return None;
@@ -402,8 +428,11 @@ impl ClientConnection {
         self.ack_due_us = None;
         // The first is waited for. From then on a server over an ordered link knows by itself what has come.
         let is_presumed = self.is_ordered && acked.newest() > hd1_core::Tick(0);
-        self.ack_delay_us = if is_presumed { limits::ORDERED_ACK_DELAY_US } else { limits::ACK_DELAY_US };
+        self.ack_delay_us = if is_presumed { limits::ORDERED_ACK_DELAY_US } else { self.ride_us };
         self.acked_sent = acked;
+        if self.input_due_us.take().is_some() {
+            self.input_left_us = now;
+        }
         let sample = self.input.take();
         if let (Some(avatar), Some(sample)) = (&mut self.avatar, &sample) {
             avatar.on_input(now, sample);

@@ -27,9 +27,9 @@ pub const IDLE_TIMEOUT_US: u64 = 10_000_000;
 pub const STALL_TIMEOUT_US: u64 = 10_000_000;
 /// Microseconds between a client's pings.
 pub const PING_INTERVAL_US: u64 = 1_000_000;
-/// Microseconds an acknowledgement waits for an input to ride on.
-pub const ACK_DELAY_US: u64 = 8_000;
-
+/// Microseconds, at most, that an input and an acknowledgement wait for each other: half a tick where that is shorter.
+/// QUIC acknowledges by itself after 25 ms, in a packet of its own, unless one leaves before.
+pub const RIDE_US_MAX: u64 = 20_000;
 /// The same where the server takes what has left as received: it is told all the same, for those who look on.
 pub const ORDERED_ACK_DELAY_US: u64 = 250_000;
 

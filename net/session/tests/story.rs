@@ -33,6 +33,39 @@ fn a_client_enters_sees_and_steers() {
 }
 
 #[test]
+fn what_is_steered_leaves_with_the_ticks_acknowledgement() {
+    let mut pair = Pair::new(good());
+    pair.run_until(1_000_000);
+    let before = pair.server_events.len();
+    let mut steered = 0;
+    for tick in 1..=50 {
+        // As a program that draws three times a tick.
+        for third in 0..3 {
+            steered = pair.client.steer(pair.now, InputSample { yaw: tick as f32, ..InputSample::default() });
+            pair.run_until(1_000_000 + tick * pair::PERIOD_US + third * pair::PERIOD_US / 3);
+        }
+    }
+    let heard = &pair.server_events[before..];
+    let inputs = heard.iter().filter(|event| matches!(event, ClientEvent::Input(_))).count();
+    let acks = heard.iter().filter(|event| matches!(event, ClientEvent::Acked(_))).count();
+    assert!((48..=51).contains(&inputs) && (48..=51).contains(&acks), "{inputs} inputs, {acks} acknowledgements");
+
+    // Where no ticks come that would be acknowledged it waits half a tick.
+    pair.stand_still();
+    pair.run_until(3_000_000);
+    let heard = |pair: &Pair| match pair.server_events.last() {
+        Some(ClientEvent::Input(sample)) => sample.seq,
+        other => panic!("no input came last: {other:?}"),
+    };
+    assert_eq!(heard(&pair), steered);
+    let seq = pair.client.steer(pair.now, InputSample { forward: 1.0, ..InputSample::default() });
+    pair.run_until(3_000_000 + 15_000 + pair::PERIOD_US / 2 - 1_000);
+    assert_eq!(heard(&pair), steered, "sooner than it had to");
+    pair.run_until(3_000_000 + 15_000 + pair::PERIOD_US / 2 + 1_000);
+    assert_eq!(heard(&pair), seq);
+}
+
+#[test]
 fn over_an_ordered_link_what_has_left_counts_as_received() {
     let acked = |pair: &Pair| {
         let acked = |event: &ClientEvent| match event {

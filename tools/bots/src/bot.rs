@@ -90,32 +90,28 @@ impl Brief {
                 }
             }
             let Ok(event) = event else { continue };
-            let stats = client.stats();
             match event.context("playing")? {
                 Event::Server(ServerEvent::Tick(tick)) => {
-                    // Steer where whole ticks do not come; else they do it, to carry their own acknowledgement.
-                    if tick.since(steered) >= 2 {
+                    // Once a tick, whole or not.
+                    if tick > steered {
                         steered = tick;
-                        client.set_input(wander.step(hz));
+                        client.steer(wander.step(hz));
                     }
                     if first.is_some() {
                         let mut samples = self.samples();
-                        if let Some(interval) = stats.tick_interval_us {
+                        if let Some(interval) = client.tick_interval_us() {
                             samples.intervals.saturating_record(interval);
                         }
-                        if stats.rtt_us != last_rtt {
-                            last_rtt = stats.rtt_us;
-                            samples.rtts.saturating_record(stats.rtt_us);
+                        let rtt = client.clock().rtt_us();
+                        if rtt != last_rtt {
+                            last_rtt = rtt;
+                            samples.rtts.saturating_record(rtt);
                         }
                     }
                 }
-                Event::Server(ServerEvent::Complete(tick)) => {
-                    if tick > steered {
-                        steered = tick;
-                        client.set_input(wander.step(hz));
-                    }
+                Event::Server(ServerEvent::Complete(_)) => {
                     if first.is_some() {
-                        self.samples().on_complete(&stats);
+                        self.samples().on_complete(&client.stats());
                     }
                 }
                 _ => {}

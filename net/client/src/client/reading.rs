@@ -77,6 +77,12 @@ impl Client {
         self.started.elapsed().as_micros() as u64
     }
 
+    /// Microseconds between the arrivals of the last two new ticks: [`ClientStats::tick_interval_us`] alone.
+    #[must_use]
+    pub fn tick_interval_us(&self) -> Option<u64> {
+        self.stats.tick_interval_us
+    }
+
     /// What it measured.
     #[must_use]
     pub fn stats(&self) -> ClientStats {
