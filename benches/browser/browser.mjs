@@ -64,7 +64,9 @@ async function play() {
     return bytes.length;
   };
   const answer = () => text.decode(new Uint8Array(wasm.memory.buffer, wasm.hd1_outbox(), wasm.hd1_outbox_len()));
-  const now = () => performance.now() * 1000;
+  // The client's clock is the recording's: ticks come as evenly, and are drawn as close, as where it was made.
+  let tick_now = 0;
+  const now = () => tick_now * head.period_us;
 
   const options = new TextEncoder().encode(JSON.stringify({ client: 'web', ticket: 'recorded' }));
   const client = wasm.hd1_open(put(options), now());
@@ -83,6 +85,7 @@ async function play() {
   for (const [tick, frames] of ticks.entries()) {
     // A task of its own, as each arrival is.
     await new Promise((next) => setTimeout(next, 4));
+    tick_now = tick;
     const start = performance.now();
     for (const frame of frames) if (wasm.hd1_receive(client, put(frame), now()) < 0) throw new Error(answer());
     const took = performance.now() - start;

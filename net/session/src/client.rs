@@ -403,6 +403,9 @@ impl ClientConnection {
     }
 
     fn state(&mut self, now: u64, frame: &[u8]) -> Result<(), Closing> {
+        if let Some(moment) = self.clock.render_tick(now) {
+            self.mirror.drawn_from(moment);
+        }
         let outcome = self.mirror.apply_state(frame).map_err(undecodable)?;
         let (StateOutcome::Applied(header)
         | StateOutcome::Complete(header)

@@ -3,7 +3,7 @@
 mod pair;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{CloseCode, Encoding, InputSample, Operation, ServerMessage};
+use hd1_protocol::{CloseCode, Encoding, InputSample, mirror::HeldValue, Operation, ServerMessage};
 use hd1_session::{
     ClientConfig, ClientConnection, ClientEvent, Credential, Hold, Rates, ServerConnection, ServerEvent,
 };
@@ -63,6 +63,33 @@ fn what_is_steered_leaves_with_the_ticks_acknowledgement() {
     assert_eq!(heard(&pair), steered, "sooner than it had to");
     pair.run_until(3_000_000 + 15_000 + pair::PERIOD_US / 2 + 1_000);
     assert_eq!(heard(&pair), seq);
+}
+
+#[test]
+fn of_what_is_drawn_nothing_is_forgotten() {
+    // Even, then with three ticks of jitter and loss, then even again.
+    let jittery = Conditions { delay_us: 40_000, jitter_us: 60_000, loss: 0.1, ..Conditions::default() };
+    for conditions in [good(), jittery] {
+        let mut pair = Pair::new(conditions);
+        pair.run_until(1_000_000);
+        let mut looks = 0;
+        for now in (1_000_000..6_000_000).step_by(4_000) {
+            pair.run_until(now);
+            let moment = pair.client.clock().render_tick(now).expect("state has come");
+            let entity = pair.client.mirror().entity(NetId(1)).expect("it is shown");
+            let HeldValue::State(history) = entity.held(pair::PLACE).expect("it has a place").value else {
+                panic!("a place is state")
+            };
+            // An entity of a far page is drawn up to three ticks later.
+            for lag in 0..=3 {
+                let (from, to, _) = history.around(moment - f64::from(lag));
+                assert!(from.tick.0 as f64 <= moment - f64::from(lag), "{from:?} is drawn at {moment} - {lag}");
+                assert!(to.tick >= from.tick);
+                looks += 1;
+            }
+        }
+        assert_eq!(looks, 5_000);
+    }
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub struct Mirror {
     structure_version: u64,
     acks: Acks,
     keep_ticks: u64,
+    /// Nothing before it is drawn any more.
+    drawn_from: Tick,
     is_blind: bool,
     changes: Option<Vec<MirrorChange>>,
     stats: MirrorStats,
@@ -118,17 +120,31 @@ impl Mirror {
             structure_version: 0,
             acks: Acks::default(),
             keep_ticks: 0,
+            drawn_from: Tick(0),
             is_blind: false,
             changes: None,
             stats: MirrorStats::default(),
         }
     }
 
-    /// Keeps values for this many ticks longer than the codec needs, for [`Mirror::sample_transform`].
+    /// Keeps values for this many ticks longer than the codec needs, for [`Mirror::sample_transform`]; fewer where
+    /// [`Mirror::drawn_from`] says so.
     #[must_use]
     pub fn keeping_ticks(mut self, ticks: u64) -> Self {
         self.keep_ticks = ticks + u64::from(pace::INTERVAL_TICKS_MAX);
         self
+    }
+
+    /// No moment (in ticks) before this one is drawn any more: what alone it would show is kept no longer. Who draws close
+    /// behind the newest tick then touches half the memory.
+    pub fn drawn_from(&mut self, moment: f64) {
+        // What is told seldom is drawn later than the rest.
+        self.drawn_from = Tick((moment.max(0.0) as u64).saturating_sub(pace::INTERVAL_TICKS_MAX.into()));
+    }
+
+    /// The oldest tick that is kept for drawing when `tick` is the newest.
+    fn oldest_drawn(&self, tick: Tick) -> Tick {
+        Tick(tick.0.saturating_sub(self.keep_ticks)).max(self.drawn_from)
     }
 
     /// Collects changes for [`Mirror::take_changes`].
@@ -210,7 +226,8 @@ impl Mirror {
     /// Applies a frame's entries, but for the first `done`.
     fn apply_entries(&mut self, frame: &[u8], done: usize) -> Result<Applied, DecodeError> {
         let (header, reader) = state::read_header(frame)?;
-        let Mirror { table, pages, shapes, pending, changes, stats, keep_ticks, .. } = self;
+        let oldest_drawn = self.oldest_drawn(header.tick);
+        let Mirror { table, pages, shapes, pending, changes, stats, .. } = self;
         // A component may be registered by a message that this frame has overtaken.
         let mut entries = match state::entries(&header, reader, shapes) {
             Err(DecodeError::UnknownComponent(_)) => return Ok(Applied::Waiting(0)),
@@ -230,7 +247,7 @@ impl Mirror {
                 Standing::Apply => pages.slots(entry.page),
             };
             let base = (!head.whole).then_some(entry.base);
-            let oldest = Tick(entry.base.before.0.min(header.tick.0.saturating_sub(*keep_ticks)));
+            let oldest = entry.base.before.min(oldest_drawn);
             let from = Tick(header.tick.0.saturating_sub(head.moved_for.into()));
             let when = When { tick: header.tick, from, base, oldest };
             let read = blob.rows(|row| {

@@ -229,10 +229,6 @@ impl Mirror {
         Ok(is_state && !self.pages.is_home(home, who))
     }
 
-    fn oldest_drawn(&self, tick: Tick) -> Tick {
-        Tick(tick.0.saturating_sub(self.keep_ticks))
-    }
-
     fn id_of(&self, who: u32) -> NetId {
         self.table.at_slot(who).map_or(NetId::NONE, |entity| entity.id())
     }
