@@ -4,11 +4,11 @@
 //! bots until the ticks no longer come in time. A number counts when every bot came in and stayed, no mirror differed,
 //! and 99 of 100 ticks came within 1.25 of the period.
 //!
-//! One bot in eight decodes what it is sent into a mirror and compares it: with all of them doing so, the bots' core was
-//! full at 500. What a tick of a client costs the server, some 35 us, is told in `hd1_transport`'s `quic`; a bot costs 53
-//! us a tick, three fifths of it QUIC and a fifth taking in what came. With 700 the server's core is busy for two thirds of
-//! the time and the bots' for four fifths, but a tick's packets leave within 20 ms and are read over 40: how late a bot
-//! sees its tick is then a matter of when it has its turn.
+//! One bot in eight decodes what it is sent into a mirror and compares it: with all of them doing so, the bots' core
+//! was full at 500. What a tick of a client costs the server, some 35 us, is told in `hd1_transport`'s `quic`; a bot
+//! costs 53 us a tick, three fifths of it QUIC and a fifth taking in what came. With 700 the server's core is busy for
+//! two thirds of the time and the bots' for four fifths, but a tick's packets leave within 20 ms and are read over 40:
+//! how late a bot sees its tick is then a matter of when it has its turn.
 
 use std::{
     env, fs,

@@ -3,16 +3,17 @@
 //! The client opens the control stream, the server opens one stream per bulk transfer. All of it is polled by the one
 //! task that owns the link; quinn's driver gathers several datagrams of a tick into one system call.
 //!
-//! What a tick of one client costs a server's connections, with 500 of them at 20 Hz on one core: 35 us (`perf`, by call
-//! stack). Nearly three fifths are quinn's driver of the connection: a fifth of all the one `sendmsg`, a sixth the packet
-//! and its keys, an eighth what has come, the rest its timers and queues. A quarter is the client's own task, a twelfth
-//! the endpoint's reading. Segmentation offload has nothing to gather where a tick is one packet, `sendmmsg` saves the
-//! entry into the kernel alone, which is not what a send costs, and sockets or threads of their own share out no work that
-//! one core must do anyway. The whole program optimised as one piece (`lto = "fat"`, one codegen unit) was no faster.
-//! What pays is being woken seldom ([`crate::gather`]), looking only where there is something (`source`), and
-//! few packets: at 20 Hz a packet that is not answered within 25 ms is acknowledged by one of its own, and quinn lets
-//! that be asked for no later, or not before a round trip where that is longer. So an input leaves half a tick after its
-//! tick and carries the acknowledgement; with 500 clients that makes 2.6 packets a client and tick of 3.0, at best 2.
+//! What a tick of one client costs a server's connections, with 500 of them at 20 Hz on one core: 35 us (`perf`, by
+//! call stack). Nearly three fifths are quinn's driver of the connection: a fifth of all the one `sendmsg`, a sixth the
+//! packet and its keys, an eighth what has come, the rest its timers and queues. A quarter is the client's own task, a
+//! twelfth the endpoint's reading. Segmentation offload has nothing to gather where a tick is one packet, `sendmmsg`
+//! saves the entry into the kernel alone, which is not what a send costs, and sockets or threads of their own share out
+//! no work that one core must do anyway. The whole program optimised as one piece (`lto = "fat"`, one codegen unit) was
+//! no faster. What pays is being woken seldom ([`crate::gather`]), looking only where there is something (`source`),
+//! and few packets: at 20 Hz a packet that is not answered within 25 ms is acknowledged by one of its own, and quinn
+//! lets that be asked for no later, or not before a round trip where that is longer. So an input leaves half a tick
+//! after its tick and carries the acknowledgement; with 500 clients that makes 2.6 packets a client and tick of 3.0, at
+//! best 2.
 
 use std::{
     collections::VecDeque,
