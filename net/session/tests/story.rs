@@ -3,7 +3,7 @@
 mod pair;
 
 use hd1_core::{NetId, Tick};
-use hd1_protocol::{CloseCode, Encoding, InputSample, mirror::HeldValue, Operation, ServerMessage};
+use hd1_protocol::{CloseCode, Encoding, InputSample, Operation, ServerMessage, mirror::HeldValue};
 use hd1_session::{
     ClientConfig, ClientConnection, ClientEvent, Credential, Hold, Rates, ServerConnection, ServerEvent,
 };
