@@ -1,0 +1,90 @@
+//! The engine that compiles and runs modules, and the thread that lets their time pass.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use wasmtime::{Config, Engine, OptLevel};
+
+use crate::fault::LoadError;
+use crate::limits::{EPOCH, STACK_BYTES_MAX};
+use crate::module::Module;
+
+/// One for a process.
+#[derive(Debug)]
+pub struct Host {
+    engine: Engine,
+    ticker: Ticker,
+}
+
+impl Host {
+    /// An engine, and a thread beside it.
+    ///
+    /// # Errors
+    /// The machine has no support for what is asked for, or no thread can be started.
+    pub fn new() -> wasmtime::Result<Self> {
+        let engine = Engine::new(&config())?;
+        let ticker = Ticker::start(engine.clone())?;
+        Ok(Host { engine, ticker })
+    }
+
+    /// Compiles a module, and checks it and its plan. None of its code runs.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
+        debug_assert!(!self.ticker.stop.load(Ordering::Relaxed), "without a ticker no run ends in time");
+        Module::compile(&self.engine, wasm)
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        // Fuel is the same on every machine, epochs are what a clock says: a run has to keep both.
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        // What differs from machine to machine, and what no system needs.
+        .relaxed_simd_deterministic(true)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_tail_call(false);
+    config
+}
+
+/// Counts an engine's epochs, until it is dropped.
+#[derive(Debug)]
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    wake: mpsc::Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: Engine) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (wake, woken) = mpsc::channel();
+        let over = stop.clone();
+        let count = move || {
+            while !over.load(Ordering::Relaxed) {
+                // Ends early when the host goes.
+                let _ = woken.recv_timeout(EPOCH);
+                engine.increment_epoch();
+            }
+        };
+        let thread = thread::Builder::new().name("hd1-epochs".into()).spawn(count)?;
+        Ok(Ticker { stop, wake, thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.wake.send(());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A compiled module, checked and ready to be instantiated.
+
+use std::sync::Arc;
+
+use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, StoreLimitsBuilder, ValType};
+
+use crate::fault::{Fault, LoadError};
+use crate::imports::{self, State};
+use crate::instance::Instance;
+use crate::limits::{Limits, MODULE_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::plan::Plan;
+
+/// Shared by all threads that make instances of it.
+#[derive(Clone)]
+pub struct Module {
+    pre: InstancePre<State>,
+    plan: Arc<Plan>,
+}
+
+/// Functions that a module exports: name, parameters, as it is told to authors.
+const FUNCTIONS: [(&str, usize, &str); 2] = [
+    ("hd1_reserve", 1, "a function (bytes: i32) -> address: i32"),
+    ("hd1_run", 2, "a function (system: i32, batch: i32) -> i32"),
+];
+
+impl Module {
+    pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Self, LoadError> {
+        if wasm.len() > MODULE_BYTES_MAX {
+            return Err(LoadError::TooMuch { what: "bytes of a module", max: MODULE_BYTES_MAX });
+        }
+        // Before anything is compiled, which takes longest.
+        let plan = Arc::new(Plan::of_module(wasm)?);
+        let malformed = |error: wasmtime::Error| LoadError::Malformed(format!("{error:#}"));
+        // The text form is for people: what is signed and run is the binary one.
+        let module = wasmtime::Module::from_binary(engine, wasm).map_err(malformed)?;
+        check_imports(&module)?;
+        check_exports(&module)?;
+        let mut linker = Linker::new(engine);
+        imports::link(&mut linker).map_err(malformed)?;
+        let pre = linker.instantiate_pre(&module).map_err(malformed)?;
+        Ok(Module { pre, plan })
+    }
+
+    /// What it declares.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Makes an instance: memory of its own, and its `start` function run within the limits.
+    ///
+    /// # Errors
+    /// [`Fault`] where it needs more memory than it may have, or faults while it starts.
+    pub fn instantiate(&self, limits: Limits) -> Result<Instance, Fault> {
+        let store_limits = StoreLimitsBuilder::new()
+            .memory_size(limits.memory_bytes)
+            .table_elements(TABLE_ELEMENTS_MAX)
+            .instances(1)
+            .tables(1)
+            .memories(1)
+            .build();
+        Instance::start(&self.pre, Arc::clone(&self.plan), limits, store_limits)
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+fn check_imports(module: &wasmtime::Module) -> Result<(), LoadError> {
+    let is_log = |ty: &FuncType| is_of_i32(ty, 3, 0);
+    for import in module.imports() {
+        let is_known = import.module() == imports::IMPORTS && import.name() == "log";
+        if !is_known || !import.ty().func().is_some_and(is_log) {
+            let (module, name) = (import.module().to_owned(), import.name().to_owned());
+            return Err(LoadError::Import { module, name, allowed: imports::ALLOWED });
+        }
+    }
+    Ok(())
+}
+
+fn check_exports(module: &wasmtime::Module) -> Result<(), LoadError> {
+    if !matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared()) {
+        return Err(LoadError::Export { name: "memory", wanted: "its memory" });
+    }
+    for (name, parameters, wanted) in FUNCTIONS {
+        let fits = |ty: &FuncType| is_of_i32(ty, parameters, 1);
+        if !module.get_export(name).is_some_and(|export| export.func().is_some_and(fits)) {
+            return Err(LoadError::Export { name, wanted });
+        }
+    }
+    Ok(())
+}
+
+fn is_of_i32(ty: &FuncType, parameters: usize, results: usize) -> bool {
+    let is_i32 = |ty: ValType| matches!(ty, ValType::I32);
+    ty.params().len() == parameters && ty.results().len() == results && ty.params().chain(ty.results()).all(is_i32)
+}

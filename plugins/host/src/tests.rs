@@ -1,0 +1,342 @@
+//! Modules that behave, and modules that do not.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::command::Valued;
+use crate::plan::{Query, System};
+
+const STEP: Step = Step { tick: 7, seed: 1, dt: 0.5, hz: 2 };
+/// One system: `x += v * dt` over each chunk.
+const DRIFT: &str = r#"
+    (local $chunk i32) (local $left i32) (local $rows i32) (local $x i32) (local $v i32)
+    (local.set $left (i32.load offset=24 (local.get $batch)))
+    (local.set $chunk (i32.add (local.get $batch) (i32.load offset=28 (local.get $batch))))
+    (block $over (loop $chunks
+        (br_if $over (i32.eqz (local.get $left)))
+        (local.set $rows (i32.load offset=4 (local.get $chunk)))
+        (local.set $x (i32.add (local.get $batch) (i32.load offset=16 (local.get $chunk))))
+        (local.set $v (i32.add (local.get $batch) (i32.load offset=20 (local.get $chunk))))
+        (block $end (loop $row
+            (br_if $end (i32.eqz (local.get $rows)))
+            (f32.store (local.get $x) (f32.add (f32.load (local.get $x))
+                (f32.mul (f32.load (local.get $v)) (f32.load offset=16 (local.get $batch)))))
+            (local.set $x (i32.add (local.get $x) (i32.const 4)))
+            (local.set $v (i32.add (local.get $v) (i32.const 4)))
+            (local.set $rows (i32.sub (local.get $rows) (i32.const 1)))
+            (br $row)))
+        (local.set $chunk (i32.add (local.get $chunk) (i32.const 24)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $chunks)))
+    (i32.const 0)"#;
+/// A buffer that grows with what is asked for.
+const RESERVE: &str = r#"
+    (local $pages i32)
+    (local.set $pages (i32.shr_u (i32.add (local.get $bytes) (i32.const 66559)) (i32.const 16)))
+    (if (i32.gt_u (local.get $pages) (memory.size)) (then
+        (drop (memory.grow (i32.sub (local.get $pages) (memory.size))))))
+    (i32.const 1024)"#;
+
+fn plan() -> Plan {
+    let query = Query { write: vec!["X".into()], read: vec!["V".into()], ..Query::default() };
+    let commands = vec!["X".into(), "test:toy/Mark".into()];
+    Plan { abi: 1, systems: vec![System { name: "drift".into(), queries: vec![query], commands }] }
+}
+
+/// A module with a plan, with more fields, a `reserve` and a `run`.
+fn wasm_of(plan: &str, fields: &str, reserve: &str, run: &str) -> Vec<u8> {
+    let plan = plan.replace('\\', "\\\\").replace('"', "\\\"");
+    let text = format!(
+        r#"(module
+            (import "hd1_sim_1" "log" (func $log (param i32 i32 i32)))
+            (memory (export "memory") 1)
+            {fields}
+            (func (export "hd1_reserve") (param $bytes i32) (result i32) {reserve})
+            (func $run (export "hd1_run") (param $system i32) (param $batch i32) (result i32) {run})
+            (@custom "hd1.plan" "{plan}"))"#
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn wasm(run: &str) -> Vec<u8> {
+    wasm_of(&serde_json::to_string(&plan()).unwrap(), "", RESERVE, run)
+}
+
+fn instance(host: &Host, wasm: &[u8], limits: Limits) -> Instance {
+    host.load(wasm).unwrap().instantiate(limits).unwrap()
+}
+
+/// A world of two tables.
+#[derive(Clone, Debug, PartialEq)]
+struct World {
+    x: [Vec<f32>; 2],
+    v: [Vec<f32>; 2],
+}
+
+impl World {
+    fn new(rows: usize) -> Self {
+        let column = |of: f32| (0..rows).map(|row| row as f32 * of).collect::<Vec<_>>();
+        World { x: [column(1.0), column(2.0)], v: [column(0.5), column(-1.0)] }
+    }
+
+    /// A tick: copied in, run, and copied out where it went well. The fuel that it took, and the commands.
+    fn tick(&mut self, instance: &mut Instance) -> Result<(u64, Vec<Command>), Fault> {
+        let shape = |rows: &Vec<f32>| ChunkShape { query: 0, rows: rows.len(), strides: &[4, 4] };
+        let mut batch = instance.begin(0, STEP, &[shape(&self.x[0]), shape(&self.x[1])])?;
+        for (chunk, (x, v)) in self.x.iter().zip(&self.v).enumerate() {
+            for row in 0..x.len() {
+                let at = row * 4..row * 4 + 4;
+                batch.entities(chunk)[at.clone()].copy_from_slice(&(row as u32 + 1).to_le_bytes());
+                batch.column(chunk, 0)[at.clone()].copy_from_slice(&x[row].to_le_bytes());
+                batch.column(chunk, 1)[at].copy_from_slice(&v[row].to_le_bytes());
+            }
+        }
+        let output = batch.run()?;
+        for (chunk, x) in self.x.iter_mut().enumerate() {
+            for (row, bytes) in output.column(chunk, 0).as_chunks().0.iter().enumerate() {
+                x[row] = f32::from_le_bytes(*bytes);
+            }
+        }
+        Ok((output.fuel(), output.commands().to_vec()))
+    }
+}
+
+#[test]
+fn a_system_changes_what_it_may_write() {
+    let host = Host::new().unwrap();
+    let mut drift = instance(&host, &wasm(DRIFT), Limits::default());
+    let mut world = World::new(1_000);
+    let (fuel, commands) = world.tick(&mut drift).unwrap();
+    for row in 0..1_000 {
+        assert_eq!(world.x[0][row], row as f32 + row as f32 * 0.5 * STEP.dt);
+        assert_eq!(world.x[1][row], row as f32 * 2.0 - row as f32 * STEP.dt);
+    }
+    assert!(fuel > 10_000 && commands.is_empty(), "{fuel} {commands:?}");
+    // The same work takes the same fuel, in an instance that has run and in one that has not.
+    let (mut again, mut anew) = (World::new(1_000), World::new(1_000));
+    assert_eq!(again.tick(&mut drift).unwrap().0, fuel);
+    assert_eq!(anew.tick(&mut instance(&host, &wasm(DRIFT), Limits::default())).unwrap().0, fuel);
+    assert_eq!((&again, &anew), (&world, &world));
+    // A larger world has room as well, and one without rows.
+    World::new(50_000).tick(&mut drift).unwrap();
+    World::new(0).tick(&mut drift).unwrap();
+}
+
+#[test]
+fn whatever_a_module_does_the_world_is_as_it_was_and_others_go_on() {
+    // Each first spoils the column that it may write.
+    let spoil = "(memory.fill (local.get $batch) (i32.const 255) (i32.const 4096))";
+    let endless = format!("{spoil} (loop $on (br $on)) (i32.const 0)");
+    let long = Limits { fuel: u64::MAX / 2, ..Limits::default() };
+    let quick = Limits { time: Duration::from_secs(60), ..Limits::default() };
+    let cases = [
+        ("a trap", format!("{spoil} unreachable"), quick, "unreachable"),
+        ("memory that is not its own", format!("{spoil} (i32.load (i32.const -4))"), quick, "out of bounds"),
+        ("a division by zero", format!("{spoil} (i32.div_u (i32.const 1) (i32.const 0))"), quick, "divide by zero"),
+        ("an endless loop", endless.clone(), quick, "of fuel"),
+        ("an endless loop with fuel without end", endless, long, "still running after 5ms"),
+        ("endless depth", "(call $run (local.get 0) (local.get 1))".into(), long, "deeper than the stack"),
+        ("giving up", format!("{spoil} (i32.const 3)"), quick, "returned 3"),
+        (
+            "a flood of calls",
+            "(loop $on (call $log (i32.const 0) (i32.const 0) (i32.const 1024)) (br $on)) (i32.const 0)".into(),
+            long,
+            "still running",
+        ),
+        (
+            "logging what is not its own",
+            "(call $log (i32.const 0) (i32.const -8) (i32.const 16)) (i32.const 0)".into(),
+            quick,
+            "not all in its memory",
+        ),
+        (
+            "more commands than there is room for",
+            "(i32.store offset=40 (local.get $batch) (i32.const -4)) (i32.const 0)".into(),
+            quick,
+            "no number of words that there is room for",
+        ),
+        (
+            "commands that are none",
+            "(i32.store offset=40 (local.get $batch) (i32.const 4)) (i32.const 0)".into(),
+            quick,
+            "no command has this number",
+        ),
+    ];
+    let host = Host::new().unwrap();
+    let mut drift = instance(&host, &wasm(DRIFT), Limits::default());
+    for (what, run, limits, says) in cases {
+        let mut hostile = instance(&host, &wasm(&run), limits);
+        let (mut world, before) = (World::new(100), World::new(100));
+        let begin = Instant::now();
+        let fault = world.tick(&mut hostile).expect_err(what);
+        assert!(fault.to_string().contains(says), "{what}: {fault}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{what} was not ended");
+        assert_eq!(world, before, "{what}");
+        assert!(hostile.is_broken());
+        assert_eq!(world.tick(&mut hostile), Err(Fault::Broken), "{what}");
+        world.tick(&mut drift).expect("another module goes on");
+        assert_ne!(world, before);
+    }
+}
+
+#[test]
+fn a_module_has_as_much_memory_as_it_may_have() {
+    let host = Host::new().unwrap();
+    let limits = Limits { memory_bytes: 1024 * 1024, ..Limits::default() };
+    // It takes all that there is and more, and learns that there is no more.
+    let bomb = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (i32.store offset=40 (local.get $batch) (i32.const 8))
+        (i32.store (i32.add (local.get $batch) (i32.load offset=32 (local.get $batch))) (i32.const 1))
+        (i32.store offset=4 (i32.add (local.get $batch) (i32.load offset=32 (local.get $batch))) (memory.size))
+        (i32.const 0)";
+    let (_, commands) = World::new(10).tick(&mut instance(&host, &wasm(bomb), limits)).unwrap();
+    assert_eq!(commands, [Command::Despawn { entity: 16 }], "16 pages are a MiB");
+    // One that has no room for its batch says so.
+    let fault = World::new(1_000_000).tick(&mut instance(&host, &wasm(DRIFT), limits)).unwrap_err();
+    assert!(matches!(fault, Fault::Buffer { .. }), "{fault}");
+    // Who needs more than that to begin with does not begin.
+    let plan = serde_json::to_string(&plan()).unwrap();
+    let large = host.load(&wasm_of(&plan, "(data (i32.const 70000) \"x\")", RESERVE, DRIFT)).unwrap();
+    assert!(large.instantiate(Limits::default()).is_err(), "a page has 65,536 bytes");
+    let table =
+        |elements: u32| host.load(&wasm_of(&plan, &format!("(table {elements} funcref)"), RESERVE, DRIFT)).unwrap();
+    table(100_000).instantiate(limits).unwrap();
+    assert!(table(100_001).instantiate(limits).is_err());
+    let small = Limits { memory_bytes: 65_535, ..Limits::default() };
+    assert!(table(1).instantiate(small).is_err(), "its memory begins with a page");
+}
+
+#[test]
+fn a_buffer_is_where_the_module_says_or_nowhere() {
+    let host = Host::new().unwrap();
+    let plan = serde_json::to_string(&plan()).unwrap();
+    for reserve in ["(i32.const 0)", "(i32.const 1028)", "(i32.const -16)", "(i32.const 65520)"] {
+        let mut lying = instance(&host, &wasm_of(&plan, "", reserve, DRIFT), Limits::default());
+        let fault = World::new(100).tick(&mut lying).unwrap_err();
+        assert!(matches!(fault, Fault::Buffer { .. }), "{reserve}: {fault}");
+        assert_eq!(World::new(100).tick(&mut lying), Err(Fault::Broken));
+    }
+    let mut endless =
+        instance(&host, &wasm_of(&plan, "", "(loop $on (br $on)) (i32.const 16)", DRIFT), Limits::default());
+    assert!(matches!(World::new(1).tick(&mut endless), Err(Fault::Fuel(_) | Fault::Time(_))));
+    // Code that runs before any system is bounded as well.
+    let start = "(func $begin (loop $on (br $on))) (start $begin)";
+    let module = host.load(&wasm_of(&plan, start, RESERVE, DRIFT)).unwrap();
+    assert!(matches!(module.instantiate(Limits::default()), Err(Fault::Fuel(_) | Fault::Time(_))));
+}
+
+#[test]
+fn commands_are_read_whole_or_not_at_all() {
+    let read = |words: &[u32]| crate::command::read(words, 2);
+    let mark = || Valued { component: 1, words: vec![8, 9] };
+    let all = [1, 5, 2, 6, 0, 3, 7, 1, 2, 8, 9, 4, 1, 1, 2, 8, 9, 4, 0];
+    let expected = vec![
+        Command::Despawn { entity: 5 },
+        Command::Remove { entity: 6, component: 0 },
+        Command::Insert { entity: 7, value: mark() },
+        Command::Spawn { values: vec![mark()] },
+        Command::Spawn { values: vec![] },
+    ];
+    assert_eq!(read(&all), Ok(expected));
+    let refused = |words: &[u32]| match read(words) {
+        Err(Fault::Commands { word, reason }) => (word, reason),
+        other => panic!("{words:?} was taken for {other:?}"),
+    };
+    assert_eq!(refused(&[1]).0, 1);
+    assert_eq!(refused(&[1, 5, 9]), (2, "no command has this number"));
+    assert_eq!(refused(&[2, 6, 2]), (2, "the plan does not name this component"));
+    assert_eq!(refused(&[3, 7, 1, 65]), (3, "more words than any component has"));
+    assert_eq!(refused(&[4, 33]), (1, "more components than an entity may be given"));
+    assert_eq!(refused(&[4, 2, 1, 0, 1, 0]).1, "a component is given twice");
+    // Every end that comes too soon is seen.
+    let whole = [2, 5, 11, 17];
+    for len in 1..all.len() {
+        assert_eq!(read(&all[..len]).is_ok(), whole.contains(&len), "{len} words");
+    }
+}
+
+#[test]
+fn a_log_is_bounded_and_each_line_stays_one() {
+    let run = r#"(local $i i32)
+        (loop $on
+            (call $log (i32.const 1) (i32.const 8) (i32.const 11))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $on (i32.lt_u (local.get $i) (i32.const 100))))
+        (i32.const 0)"#;
+    let host = Host::new().unwrap();
+    let plan = serde_json::to_string(&plan()).unwrap();
+    let talker = wasm_of(&plan, "(data (i32.const 8) \"one\\0atwo\\ffend\")", RESERVE, run);
+    let mut talker = instance(&host, &talker, Limits::default());
+    for _ in 0..2 {
+        let output = talker.begin(0, STEP, &[]).unwrap().run().unwrap();
+        let (lines, dropped) = output.log();
+        let lines: Vec<_> = lines.collect();
+        assert_eq!((lines.len(), dropped), (16, 84), "each run begins anew");
+        assert_eq!(lines[0], (LogLevel::Warn, "one two\u{fffd}end"));
+    }
+}
+
+#[test]
+fn what_is_no_module_for_this_host_is_refused_before_it_runs() {
+    let host = Host::new().unwrap();
+    let good = serde_json::to_string(&plan()).unwrap();
+    let refused = |wasm: &[u8]| host.load(wasm).expect_err("it was taken").to_string();
+    let text = |text: &str| wat::parse_str(text).unwrap();
+    assert!(refused(b"").contains("no module"), "{}", refused(b""));
+    assert!(refused(b"(module)").contains("no module"), "text is not what was signed");
+    assert!(refused(&text("(component)")).contains("plan"));
+    assert!(refused(&text("(module)")).contains("there is none"));
+    assert!(
+        refused(&text(r#"(module (@custom "hd1.plan" "{}") (@custom "hd1.plan" "{}"))"#)).contains("there are two")
+    );
+    assert!(refused(&vec![0; limits::MODULE_BYTES_MAX + 1]).contains("bytes of a module"));
+    assert!(refused(&wasm_of(&" ".repeat(70_000), "", RESERVE, DRIFT)).contains("bytes of a plan"));
+
+    let with = |fields: &str| {
+        let plan = good.replace('"', "\\\"");
+        text(&format!("(module {fields} (@custom \"hd1.plan\" \"{plan}\"))"))
+    };
+    assert!(refused(&with("")).contains("export `memory`"));
+    assert!(refused(&with("(memory (export \"memory\") 1)")).contains("export `hd1_reserve` as a function"));
+    let wrong = r#"(memory (export "memory") 1) (func (export "hd1_reserve") (param i64) (result i32) (i32.const 0))"#;
+    assert!(refused(&with(wrong)).contains("export `hd1_reserve`"));
+    for import in ["\"wasi_snapshot_preview1\" \"clock_time_get\"", "\"hd1_sim_1\" \"random\"", "\"hd1_sim_2\" \"log\""]
+    {
+        let said = refused(&with(&format!("(import {import} (func (param i32 i32 i32)))")));
+        assert!(said.contains("no clock"), "{said}");
+    }
+    assert!(refused(&with("(import \"hd1_sim_1\" \"log\" (func (param i64)))")).contains("no clock"));
+    assert!(refused(&with("(import \"hd1_sim_1\" \"log\" (memory 1))")).contains("no clock"));
+    assert!(refused(&with("(memory i64 1)")).contains("no module that runs here"));
+    assert!(refused(&with("(memory 1 1 shared)")).contains("no module that runs here"));
+}
+
+#[test]
+fn a_plan_that_breaks_a_rule_names_the_place() {
+    let refused = |json: &str| Plan::parse(json.as_bytes()).expect_err(json).to_string();
+    let systems = |systems: &str| format!(r#"{{"abi":1,"systems":[{systems}]}}"#);
+    let query = |query: &str| systems(&format!(r#"{{"name":"a","queries":[{query}]}}"#));
+    for (json, says) in [
+        ("{".into(), "line 1"),
+        (r#"{"abi":2,"systems":[{"name":"a"}]}"#.into(), "interface 2"),
+        (systems(""), "systems: 1 to 256"),
+        (systems(r#"{"name":"a"},{"name":"a"}"#), r#"systems[1].name: "a" is there twice"#),
+        (systems(r#"{"name":"a b"}"#), "systems[0].name"),
+        (systems(r#"{"name":"a","querys":[]}"#), "querys"),
+        (systems(r#"{"name":"a","commands":["\n"]}"#), "systems[0] (a): commands"),
+        (query("{}"), "queries[0]: it names no component"),
+        (query(r#"{"without":["X"]}"#), "queries[0]: it names no component"),
+        (query(r#"{"write":["X"],"read":["X"]}"#), "X is there twice"),
+        (query(r#"{"write":["X"],"without":["X"]}"#), "X is there twice"),
+        (query(r#"{"write":["X"]},{"read":["X"]}"#), "queries[1]: it shares X"),
+        (query(r#"{"read":["X"]},{"write":["X"]}"#), "queries[1]: it shares X"),
+    ] {
+        let said = refused(&json);
+        assert!(said.contains(says), "{json}: {said}");
+    }
+    let apart = query(r#"{"write":["X"],"with":["A"]},{"read":["X"],"without":["A"]}"#);
+    Plan::parse(apart.as_bytes()).expect("no entity is in both");
+    Plan::parse(query(r#"{"read":["X"]},{"read":["X"]}"#).as_bytes()).expect("both read");
+    let many = [r#"{"read":["X"]}"#; 9].join(",");
+    assert!(refused(&query(&many)).contains("queries: at most 8"));
+}
