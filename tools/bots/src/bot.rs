@@ -109,10 +109,8 @@ impl Brief {
                         }
                     }
                 }
-                Event::Server(ServerEvent::Complete(_)) => {
-                    if first.is_some() {
-                        self.samples().on_complete(&client.stats());
-                    }
+                Event::Server(ServerEvent::Complete(_)) if first.is_some() => {
+                    self.samples().on_complete(&client.stats());
                 }
                 _ => {}
             }
