@@ -6,6 +6,8 @@ use super::*;
 use crate::command::Valued;
 use crate::plan::{Query, System};
 
+/// Time enough on a machine that does much else; what is to run out of time says so.
+const ROOMY: Limits = Limits { memory_bytes: 256 * 1024 * 1024, fuel: 50_000_000, time: Duration::from_secs(60) };
 const STEP: Step = Step { tick: 7, seed: 1, dt: 0.5, hz: 2 };
 /// One system: `x += v * dt` over each chunk.
 const DRIFT: &str = r#"
@@ -104,7 +106,7 @@ impl World {
 #[test]
 fn a_system_changes_what_it_may_write() {
     let host = Host::new().unwrap();
-    let mut drift = instance(&host, &wasm(DRIFT), Limits::default());
+    let mut drift = instance(&host, &wasm(DRIFT), ROOMY);
     let mut world = World::new(1_000);
     let (fuel, commands) = world.tick(&mut drift).unwrap();
     for row in 0..1_000 {
@@ -115,7 +117,7 @@ fn a_system_changes_what_it_may_write() {
     // The same work takes the same fuel, in an instance that has run and in one that has not.
     let (mut again, mut anew) = (World::new(1_000), World::new(1_000));
     assert_eq!(again.tick(&mut drift).unwrap().0, fuel);
-    assert_eq!(anew.tick(&mut instance(&host, &wasm(DRIFT), Limits::default())).unwrap().0, fuel);
+    assert_eq!(anew.tick(&mut instance(&host, &wasm(DRIFT), ROOMY)).unwrap().0, fuel);
     assert_eq!((&again, &anew), (&world, &world));
     // A larger world has room as well, and one without rows.
     World::new(50_000).tick(&mut drift).unwrap();
@@ -128,15 +130,14 @@ fn whatever_a_module_does_the_world_is_as_it_was_and_others_go_on() {
     let spoil = "(memory.fill (local.get $batch) (i32.const 255) (i32.const 4096))";
     let endless = format!("{spoil} (loop $on (br $on)) (i32.const 0)");
     let long = Limits { fuel: u64::MAX / 2, ..Limits::default() };
-    let quick = Limits { time: Duration::from_secs(60), ..Limits::default() };
     let cases = [
-        ("a trap", format!("{spoil} unreachable"), quick, "unreachable"),
-        ("memory that is not its own", format!("{spoil} (i32.load (i32.const -4))"), quick, "out of bounds"),
-        ("a division by zero", format!("{spoil} (i32.div_u (i32.const 1) (i32.const 0))"), quick, "divide by zero"),
-        ("an endless loop", endless.clone(), quick, "of fuel"),
+        ("a trap", format!("{spoil} unreachable"), ROOMY, "unreachable"),
+        ("memory that is not its own", format!("{spoil} (i32.load (i32.const -4))"), ROOMY, "out of bounds"),
+        ("a division by zero", format!("{spoil} (i32.div_u (i32.const 1) (i32.const 0))"), ROOMY, "divide by zero"),
+        ("an endless loop", endless.clone(), ROOMY, "of fuel"),
         ("an endless loop with fuel without end", endless, long, "still running after 5ms"),
-        ("endless depth", "(call $run (local.get 0) (local.get 1))".into(), long, "deeper than the stack"),
-        ("giving up", format!("{spoil} (i32.const 3)"), quick, "returned 3"),
+        ("endless depth", "(call $run (local.get 0) (local.get 1))".into(), ROOMY, "deeper than the stack"),
+        ("giving up", format!("{spoil} (i32.const 3)"), ROOMY, "returned 3"),
         (
             "a flood of calls",
             "(loop $on (call $log (i32.const 0) (i32.const 0) (i32.const 1024)) (br $on)) (i32.const 0)".into(),
@@ -146,24 +147,24 @@ fn whatever_a_module_does_the_world_is_as_it_was_and_others_go_on() {
         (
             "logging what is not its own",
             "(call $log (i32.const 0) (i32.const -8) (i32.const 16)) (i32.const 0)".into(),
-            quick,
+            ROOMY,
             "not all in its memory",
         ),
         (
             "more commands than there is room for",
             "(i32.store offset=40 (local.get $batch) (i32.const -4)) (i32.const 0)".into(),
-            quick,
+            ROOMY,
             "no number of words that there is room for",
         ),
         (
             "commands that are none",
             "(i32.store offset=40 (local.get $batch) (i32.const 4)) (i32.const 0)".into(),
-            quick,
+            ROOMY,
             "no command has this number",
         ),
     ];
     let host = Host::new().unwrap();
-    let mut drift = instance(&host, &wasm(DRIFT), Limits::default());
+    let mut drift = instance(&host, &wasm(DRIFT), ROOMY);
     for (what, run, limits, says) in cases {
         let mut hostile = instance(&host, &wasm(&run), limits);
         let (mut world, before) = (World::new(100), World::new(100));
@@ -182,7 +183,7 @@ fn whatever_a_module_does_the_world_is_as_it_was_and_others_go_on() {
 #[test]
 fn a_module_has_as_much_memory_as_it_may_have() {
     let host = Host::new().unwrap();
-    let limits = Limits { memory_bytes: 1024 * 1024, ..Limits::default() };
+    let limits = Limits { memory_bytes: 1024 * 1024, ..ROOMY };
     // It takes all that there is and more, and learns that there is no more.
     let bomb = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
         (i32.store offset=40 (local.get $batch) (i32.const 8))
@@ -197,12 +198,12 @@ fn a_module_has_as_much_memory_as_it_may_have() {
     // Who needs more than that to begin with does not begin.
     let plan = serde_json::to_string(&plan()).unwrap();
     let large = host.load(&wasm_of(&plan, "(data (i32.const 70000) \"x\")", RESERVE, DRIFT)).unwrap();
-    assert!(large.instantiate(Limits::default()).is_err(), "a page has 65,536 bytes");
+    assert!(large.instantiate(ROOMY).is_err(), "a page has 65,536 bytes");
     let table =
         |elements: u32| host.load(&wasm_of(&plan, &format!("(table {elements} funcref)"), RESERVE, DRIFT)).unwrap();
     table(100_000).instantiate(limits).unwrap();
     assert!(table(100_001).instantiate(limits).is_err());
-    let small = Limits { memory_bytes: 65_535, ..Limits::default() };
+    let small = Limits { memory_bytes: 65_535, ..ROOMY };
     assert!(table(1).instantiate(small).is_err(), "its memory begins with a page");
 }
 
@@ -211,18 +212,18 @@ fn a_buffer_is_where_the_module_says_or_nowhere() {
     let host = Host::new().unwrap();
     let plan = serde_json::to_string(&plan()).unwrap();
     for reserve in ["(i32.const 0)", "(i32.const 1028)", "(i32.const -16)", "(i32.const 65520)"] {
-        let mut lying = instance(&host, &wasm_of(&plan, "", reserve, DRIFT), Limits::default());
+        let mut lying = instance(&host, &wasm_of(&plan, "", reserve, DRIFT), ROOMY);
         let fault = World::new(100).tick(&mut lying).unwrap_err();
         assert!(matches!(fault, Fault::Buffer { .. }), "{reserve}: {fault}");
         assert_eq!(World::new(100).tick(&mut lying), Err(Fault::Broken));
     }
     let mut endless =
-        instance(&host, &wasm_of(&plan, "", "(loop $on (br $on)) (i32.const 16)", DRIFT), Limits::default());
+        instance(&host, &wasm_of(&plan, "", "(loop $on (br $on)) (i32.const 16)", DRIFT), ROOMY);
     assert!(matches!(World::new(1).tick(&mut endless), Err(Fault::Fuel(_) | Fault::Time(_))));
     // Code that runs before any system is bounded as well.
     let start = "(func $begin (loop $on (br $on))) (start $begin)";
     let module = host.load(&wasm_of(&plan, start, RESERVE, DRIFT)).unwrap();
-    assert!(matches!(module.instantiate(Limits::default()), Err(Fault::Fuel(_) | Fault::Time(_))));
+    assert!(matches!(module.instantiate(ROOMY), Err(Fault::Fuel(_) | Fault::Time(_))));
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn a_log_is_bounded_and_each_line_stays_one() {
     let host = Host::new().unwrap();
     let plan = serde_json::to_string(&plan()).unwrap();
     let talker = wasm_of(&plan, "(data (i32.const 8) \"one\\0atwo\\ffend\")", RESERVE, run);
-    let mut talker = instance(&host, &talker, Limits::default());
+    let mut talker = instance(&host, &talker, ROOMY);
     for _ in 0..2 {
         let output = talker.begin(0, STEP, &[]).unwrap().run().unwrap();
         let (lines, dropped) = output.log();
