@@ -5,10 +5,13 @@
 //! and 99 of 100 ticks came within 1.25 of the period.
 //!
 //! One bot in eight decodes what it is sent into a mirror and compares it: with all of them doing so, the bots' core
-//! was full at 500. What a tick of a client costs the server, some 35 us, is told in `hd1_transport`'s `quic`; a bot
-//! costs 53 us a tick, three fifths of it QUIC and a fifth taking in what came. With 700 the server's core is busy for
-//! two thirds of the time and the bots' for four fifths, but a tick's packets leave within 20 ms and are read over 40:
-//! how late a bot sees its tick is then a matter of when it has its turn.
+//! was full at 500. What a tick of a client costs the server's connections, some 35 us, is told in `hd1_transport`'s
+//! `quic`; a bot costs 53 us a tick, nearly three fifths of it QUIC and a fifth taking in what came. With 700 the
+//! server's core is busy for two thirds of the time or more, the bots' for four fifths or more, and ticks are late
+//! before either is full. It is not the decoding: with one mirror, and the bots' core at 63 percent, 99 of 100 came
+//! within 69 ms. Nor do many clients bring it: with 200 it is 55 to 61 ms. There a tick's packets leave the server
+//! within 4 ms and mostly begin within 3 ms of their time, but about one tick in twenty some 5 to 13 ms late (`perf`,
+//! `sendmsg` by time). What holds those up is not known; the worlds themselves tick within 5 ms of their time.
 
 use std::{
     env, fs,

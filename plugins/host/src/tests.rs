@@ -217,8 +217,7 @@ fn a_buffer_is_where_the_module_says_or_nowhere() {
         assert!(matches!(fault, Fault::Buffer { .. }), "{reserve}: {fault}");
         assert_eq!(World::new(100).tick(&mut lying), Err(Fault::Broken));
     }
-    let mut endless =
-        instance(&host, &wasm_of(&plan, "", "(loop $on (br $on)) (i32.const 16)", DRIFT), ROOMY);
+    let mut endless = instance(&host, &wasm_of(&plan, "", "(loop $on (br $on)) (i32.const 16)", DRIFT), ROOMY);
     assert!(matches!(World::new(1).tick(&mut endless), Err(Fault::Fuel(_) | Fault::Time(_))));
     // Code that runs before any system is bounded as well.
     let start = "(func $begin (loop $on (br $on))) (start $begin)";
