@@ -14,7 +14,7 @@ use crate::module::Module;
 #[derive(Debug)]
 pub struct Host {
     engine: Engine,
-    ticker: Ticker,
+    ticker: Arc<Ticker>,
 }
 
 impl Host {
@@ -24,7 +24,7 @@ impl Host {
     /// The machine has no support for what is asked for, or no thread can be started.
     pub fn new() -> wasmtime::Result<Self> {
         let engine = Engine::new(&config())?;
-        let ticker = Ticker::start(engine.clone())?;
+        let ticker = Arc::new(Ticker::start(engine.clone())?);
         Ok(Host { engine, ticker })
     }
 
@@ -33,8 +33,7 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
-        debug_assert!(!self.ticker.stop.load(Ordering::Relaxed), "without a ticker no run ends in time");
-        Module::compile(&self.engine, wasm)
+        Module::compile(&self.engine, &self.ticker, wasm)
     }
 }
 
@@ -54,9 +53,9 @@ fn config() -> Config {
     config
 }
 
-/// Counts an engine's epochs, until it is dropped.
+/// Counts an engine's epochs, as long as anything holds it that a run may have to be ended for.
 #[derive(Debug)]
-struct Ticker {
+pub(crate) struct Ticker {
     stop: Arc<AtomicBool>,
     wake: mpsc::Sender<()>,
     thread: Option<JoinHandle<()>>,

@@ -7,6 +7,7 @@ use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
 use crate::batch::{ALIGN, Batch, ChunkShape, Layout, Step};
 use crate::fault::Fault;
+use crate::host::Ticker;
 use crate::imports::{Log, State};
 use crate::limits::{EPOCH, Limits};
 use crate::plan::Plan;
@@ -24,12 +25,15 @@ pub struct Instance {
     buffer: (u32, usize),
     layout: Layout,
     is_broken: bool,
+    /// Without it no run would end in time.
+    _ticker: Arc<Ticker>,
 }
 
 impl Instance {
     pub(crate) fn start(
         pre: &InstancePre<State>,
         plan: Arc<Plan>,
+        ticker: Arc<Ticker>,
         limits: Limits,
         store_limits: StoreLimits,
     ) -> Result<Self, Fault> {
@@ -44,7 +48,7 @@ impl Instance {
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
         let (buffer, layout) = ((0, 0), Layout::default());
-        Ok(Instance { store, memory, limits, reserve, run, plan, buffer, layout, is_broken: false })
+        Ok(Instance { store, memory, limits, reserve, run, plan, buffer, layout, is_broken: false, _ticker: ticker })
     }
 
     /// What its module declares.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, StoreLimitsBuilder, ValType};
 
 use crate::fault::{Fault, LoadError};
+use crate::host::Ticker;
 use crate::imports::{self, State};
 use crate::instance::Instance;
 use crate::limits::{Limits, MODULE_BYTES_MAX, TABLE_ELEMENTS_MAX};
@@ -15,6 +16,7 @@ use crate::plan::Plan;
 pub struct Module {
     pre: InstancePre<State>,
     plan: Arc<Plan>,
+    ticker: Arc<Ticker>,
 }
 
 /// Functions that a module exports: name, parameters, as it is told to authors.
@@ -24,7 +26,7 @@ const FUNCTIONS: [(&str, usize, &str); 2] = [
 ];
 
 impl Module {
-    pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Self, LoadError> {
+    pub(crate) fn compile(engine: &Engine, ticker: &Arc<Ticker>, wasm: &[u8]) -> Result<Self, LoadError> {
         if wasm.len() > MODULE_BYTES_MAX {
             return Err(LoadError::TooMuch { what: "bytes of a module", max: MODULE_BYTES_MAX });
         }
@@ -38,7 +40,7 @@ impl Module {
         let mut linker = Linker::new(engine);
         imports::link(&mut linker).map_err(malformed)?;
         let pre = linker.instantiate_pre(&module).map_err(malformed)?;
-        Ok(Module { pre, plan })
+        Ok(Module { pre, plan, ticker: Arc::clone(ticker) })
     }
 
     /// What it declares.
@@ -59,7 +61,7 @@ impl Module {
             .tables(1)
             .memories(1)
             .build();
-        Instance::start(&self.pre, Arc::clone(&self.plan), limits, store_limits)
+        Instance::start(&self.pre, Arc::clone(&self.plan), Arc::clone(&self.ticker), limits, store_limits)
     }
 }
 

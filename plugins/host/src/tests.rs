@@ -181,6 +181,14 @@ fn whatever_a_module_does_the_world_is_as_it_was_and_others_go_on() {
 }
 
 #[test]
+fn time_passes_for_an_instance_whose_host_is_gone() {
+    let endless = "(loop $on (br $on)) (i32.const 0)";
+    let mut orphan =
+        instance(&Host::new().unwrap(), &wasm(endless), Limits { fuel: u64::MAX / 2, ..Limits::default() });
+    assert!(matches!(World::new(1).tick(&mut orphan), Err(Fault::Time(_))));
+}
+
+#[test]
 fn a_module_has_as_much_memory_as_it_may_have() {
     let host = Host::new().unwrap();
     let limits = Limits { memory_bytes: 1024 * 1024, ..ROOMY };
