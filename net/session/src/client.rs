@@ -81,9 +81,7 @@ pub struct ClientConnection {
     acked_sent: Receipt,
     ack_due_us: Option<u64>,
     is_ordered: bool,
-    /// How long an input and an acknowledgement wait for each other.
-    ride_us: u64,
-    /// How long an acknowledgement waits for an input at all.
+    /// How long an acknowledgement waits for an input.
     ack_delay_us: u64,
     bytes_in: u64,
     bytes_out: u64,
@@ -127,7 +125,6 @@ impl ClientConnection {
             acked_sent: Receipt::default(),
             ack_due_us: None,
             is_ordered: false,
-            ride_us: limits::RIDE_US_MAX,
             ack_delay_us: limits::RIDE_US_MAX,
             bytes_in: 0,
             bytes_out: 0,
@@ -249,7 +246,7 @@ impl ClientConnection {
     pub fn steer(&mut self, now: u64, sample: InputSample) -> u32 {
         // A little more than a tick: the next acknowledgement may come late.
         let next_us = self.input_left_us + (self.clock.period_us() * 1.25) as u64;
-        let due = self.input_due_us.unwrap_or(next_us.max(now + self.ride_us));
+        let due = self.input_due_us.unwrap_or(next_us.max(now + self.ride_us()));
         let seq = self.set_input(sample);
         self.input_due_us = Some(due);
         seq
@@ -370,8 +367,7 @@ impl ClientConnection {
         let mirror = if self.config.blind { mirror.blind() } else { mirror };
         self.mirror = if self.config.record_changes { mirror.recording_changes() } else { mirror };
         self.clock = ServerClock::new(welcome.tick_rate);
-        self.ride_us = (welcome.tick_rate.period_ns() / 2_000).min(limits::RIDE_US_MAX);
-        self.ack_delay_us = self.ride_us;
+        self.ack_delay_us = self.ride_us();
         self.is_ordered = welcome.capabilities.iter().any(|name| name == crate::ORDERED);
         self.avatar = OwnAvatar::of(&welcome);
         // A world hears one pose a tick. A little less than a tick: programs draw when they can.
@@ -431,7 +427,7 @@ impl ClientConnection {
         self.ack_due_us = None;
         // The first is waited for. From then on a server over an ordered link knows by itself what has come.
         let is_presumed = self.is_ordered && acked.newest() > hd1_core::Tick(0);
-        self.ack_delay_us = if is_presumed { limits::ORDERED_ACK_DELAY_US } else { self.ride_us };
+        self.ack_delay_us = if is_presumed { limits::ORDERED_ACK_DELAY_US } else { self.ride_us() };
         self.acked_sent = acked;
         if self.input_due_us.take().is_some() {
             self.input_left_us = now;
@@ -441,6 +437,11 @@ impl ClientConnection {
             avatar.on_input(now, sample);
         }
         Some(InputFrame { acked, sample, drive }.encode())
+    }
+
+    /// How long an input and an acknowledgement wait for each other.
+    fn ride_us(&self) -> u64 {
+        ((self.clock.period_us() / 2.0) as u64).min(limits::RIDE_US_MAX)
     }
 
     fn push(&mut self, message: &ClientMessage) -> bool {

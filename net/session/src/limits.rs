@@ -30,7 +30,8 @@ pub const PING_INTERVAL_US: u64 = 1_000_000;
 /// Microseconds, at most, that an input and an acknowledgement wait for each other: half a tick where that is shorter.
 /// QUIC acknowledges by itself after 25 ms, in a packet of its own, unless one leaves before.
 pub const RIDE_US_MAX: u64 = 20_000;
-/// The same where the server takes what has left as received: it is told all the same, for those who look on.
+/// Microseconds that an acknowledgement waits for an input where the server takes what has left as received: it is told
+/// all the same, for those who look on.
 pub const ORDERED_ACK_DELAY_US: u64 = 250_000;
 
 /// Bytes waiting on the reliable ways to one client; more close it with 4023.
