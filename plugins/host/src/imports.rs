@@ -1,8 +1,8 @@
 //! What a module is given besides its batch: one function to log with.
 
+use hd1_abi::LogLevel;
+use hd1_abi::limits::{LOG_BYTES_MAX, LOG_LINES_MAX};
 use wasmtime::{Caller, Extern, Linker, StoreLimits};
-
-use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX};
 
 /// The import module of interface 1.
 pub(crate) const IMPORTS: &str = "hd1_sim_1";
@@ -24,27 +24,10 @@ pub(crate) struct Log {
     pub dropped: u32,
 }
 
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Something is broken.
-    Error,
-    /// Something is odd.
-    Warn,
-    /// Something happened.
-    Info,
-    /// For the author alone.
-    Debug,
-}
-
-impl LogLevel {
-    fn of(number: i32) -> Self {
-        match number {
-            0 => LogLevel::Error,
-            1 => LogLevel::Warn,
-            2 => LogLevel::Info,
-            _ => LogLevel::Debug,
-        }
+impl Log {
+    pub fn clear(&mut self) {
+        self.lines.clear();
+        self.dropped = 0;
     }
 }
 

@@ -1,29 +1,27 @@
 //! A module at work: its memory, and the buffer in it that batches are laid into.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hd1_abi::layout::ALIGN;
+use hd1_abi::{Fault, Guest, Line, Ran};
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
-use crate::batch::{ALIGN, Batch, ChunkShape, Layout, Step};
-use crate::fault::Fault;
+use crate::fault::fault_of;
 use crate::host::Ticker;
 use crate::imports::{Log, State};
 use crate::limits::{EPOCH, Limits};
-use crate::plan::Plan;
 
 /// One for a plugin and a thread. What a module keeps in its memory from run to run is nobody's: it may be gone at any
 /// time, and worlds take turns with it.
 pub struct Instance {
-    pub(crate) store: Store<State>,
-    pub(crate) memory: Memory,
-    pub(crate) limits: Limits,
+    store: Store<State>,
+    memory: Memory,
+    limits: Limits,
     reserve: TypedFunc<u32, u32>,
     run: TypedFunc<(u32, u32), u32>,
-    plan: Arc<Plan>,
     /// Where batches go, and how much fits.
     buffer: (u32, usize),
-    layout: Layout,
     is_broken: bool,
     /// Without it no run would end in time.
     _ticker: Arc<Ticker>,
@@ -32,7 +30,6 @@ pub struct Instance {
 impl Instance {
     pub(crate) fn start(
         pre: &InstancePre<State>,
-        plan: Arc<Plan>,
         ticker: Arc<Ticker>,
         limits: Limits,
         store_limits: StoreLimits,
@@ -40,114 +37,101 @@ impl Instance {
         let state = State { limits: store_limits, log: Log::default() };
         let mut store = Store::new(pre.module().engine(), state);
         store.limiter(|state| &mut state.limits);
-        let fault = |error: wasmtime::Error| Fault::of(&error, &limits);
+        let fault = |error: wasmtime::Error| fault_of(&error, &limits);
         arm(&mut store, &limits).map_err(fault)?;
         let instance = pre.instantiate(&mut store).map_err(fault)?;
         let reserve = instance.get_typed_func(&mut store, "hd1_reserve").map_err(fault)?;
         let run = instance.get_typed_func(&mut store, "hd1_run").map_err(fault)?;
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
-        let (buffer, layout) = ((0, 0), Layout::default());
-        Ok(Instance { store, memory, limits, reserve, run, plan, buffer, layout, is_broken: false, _ticker: ticker })
+        Ok(Instance { store, memory, limits, reserve, run, buffer: (0, 0), is_broken: false, _ticker: ticker })
     }
 
-    /// What its module declares.
+    /// Bytes of its memory.
     #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.data_size(&self.store)
     }
 
-    /// Has it faulted? Then its memory may be in any state, and it runs no more.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.is_broken
-    }
-
-    /// Lays out a run of a system (its index in the plan) over chunks of entities, for the caller to fill.
-    ///
-    /// # Errors
-    /// [`Fault::Broken`], or what happened while the module gave a buffer.
-    ///
-    /// # Panics
-    /// There is no such system, or a chunk does not fit its query: a mistake of the caller, not of the module.
-    pub fn begin(&mut self, system: usize, step: Step, chunks: &[ChunkShape<'_>]) -> Result<Batch<'_>, Fault> {
-        if self.is_broken {
-            return Err(Fault::Broken);
-        }
-        let mut layout = std::mem::take(&mut self.layout);
-        layout.lay(&self.plan.systems[system], chunks);
-        let given = self.buffer_of(layout.bytes());
-        self.layout = layout;
-        let at = given.inspect_err(|_| self.is_broken = true)?;
-        self.store.data_mut().log = Log::default();
-        Ok(Batch::lay(self, system, at, step))
-    }
-
-    /// The address of a buffer of at least so many bytes.
-    fn buffer_of(&mut self, bytes: usize) -> Result<u32, Fault> {
-        let (at, held) = self.buffer;
-        if bytes <= held {
-            return Ok(at);
-        }
-        let memory = self.memory.data_size(&self.store);
+    /// Asks the module for a buffer of at least so many bytes.
+    fn reserve(&mut self, bytes: usize) -> Result<(u32, usize), Fault> {
+        let memory = self.memory_bytes();
         // More than there can be is not even asked for.
         let asked = u32::try_from(bytes).ok().filter(|_| bytes <= self.limits.memory_bytes);
         let asked = asked.ok_or(Fault::Buffer { bytes, given: 0, memory })?;
-        arm(&mut self.store, &self.limits).map_err(|error| Fault::of(&error, &self.limits))?;
-        let given = self.reserve.call(&mut self.store, asked).map_err(|error| Fault::of(&error, &self.limits))?;
-        let memory = self.memory.data_size(&self.store);
+        let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
+        arm(&mut self.store, &self.limits).map_err(fault)?;
+        let given = self.reserve.call(&mut self.store, asked).map_err(fault)?;
+        let memory = self.memory_bytes();
         let fits = (given as usize).checked_add(bytes).is_some_and(|end| end <= memory);
         if given == 0 || !fits || !(given as usize).is_multiple_of(ALIGN) {
             return Err(Fault::Buffer { bytes, given, memory });
         }
-        self.buffer = (given, bytes);
-        Ok(given)
+        Ok((given, bytes))
     }
 
-    /// Calls the system; the fuel that it took.
-    pub(crate) fn call(&mut self, system: usize, at: u32) -> Result<u64, Fault> {
-        let called = self.try_call(system, at);
-        self.is_broken = called.is_err();
-        called
-    }
-
-    fn try_call(&mut self, system: usize, at: u32) -> Result<u64, Fault> {
-        let fault = |error: wasmtime::Error| Fault::of(&error, &self.limits);
+    fn call(&mut self, system: usize) -> Result<u64, Fault> {
+        let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
         arm(&mut self.store, &self.limits).map_err(fault)?;
-        let returned = self.run.call(&mut self.store, (system as u32, at)).map_err(fault)?;
+        let returned = self.run.call(&mut self.store, (system as u32, self.buffer.0)).map_err(fault)?;
         let left = self.store.get_fuel().map_err(fault)?;
         if returned == 0 { Ok(self.limits.fuel.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
     }
+}
 
-    /// Nothing more runs in it.
-    pub(crate) fn break_down(&mut self) {
+impl Guest for Instance {
+    fn buffer(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
+        if self.is_broken {
+            return Err(Fault::Broken);
+        }
+        if bytes > self.buffer.1 {
+            self.buffer = self.reserve(bytes).inspect_err(|_| self.is_broken = true)?;
+        }
+        let (at, held) = self.buffer;
+        // It was all in the memory when it was given, and a memory never shrinks.
+        Ok(&mut self.memory.data_mut(&mut self.store)[at as usize..][..held])
+    }
+
+    fn run(&mut self, system: usize) -> Result<Ran, Fault> {
+        if self.is_broken {
+            return Err(Fault::Broken);
+        }
+        self.store.data_mut().log.clear();
+        let begun = Instant::now();
+        let called = self.call(system);
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.is_broken = called.is_err();
+        called.map(|fuel| Ran { fuel, nanos })
+    }
+
+    fn output(&self) -> &[u8] {
+        let (at, held) = self.buffer;
+        &self.memory.data(&self.store)[at as usize..][..held]
+    }
+
+    fn take_log(&mut self, line: &mut dyn FnMut(Line<'_>)) {
+        let log = &mut self.store.data_mut().log;
+        for (level, text) in log.lines.drain(..) {
+            line(Line::Said(level, &text));
+        }
+        let dropped = std::mem::take(&mut log.dropped);
+        if dropped > 0 {
+            line(Line::Dropped(dropped));
+        }
+    }
+
+    fn break_down(&mut self) {
         self.is_broken = true;
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.memory.data(&self.store)
-    }
-
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.memory.data_mut(&mut self.store)
-    }
-
-    pub(crate) fn bytes_and_layout(&mut self) -> (&mut [u8], &Layout) {
-        (self.memory.data_mut(&mut self.store), &self.layout)
-    }
-
-    pub(crate) fn log(&self) -> &Log {
-        &self.store.data().log
+    fn is_broken(&self) -> bool {
+        self.is_broken
     }
 }
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("plan", &self.plan).field("is_broken", &self.is_broken).finish_non_exhaustive()
+        f.debug_struct("Instance").field("is_broken", &self.is_broken).finish_non_exhaustive()
     }
 }
 

@@ -1,29 +1,13 @@
-//! Bounds on modules and on what they do in a run.
+//! Bounds on modules and on what they use in a run.
 
 use std::time::Duration;
 
 /// Bytes of a module.
 pub const MODULE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes of a plan.
-pub const PLAN_BYTES_MAX: usize = 64 * 1024;
-/// Systems of a plan.
-pub const SYSTEMS_MAX: usize = 256;
-/// Queries of a system.
-pub const QUERIES_MAX: usize = 8;
-/// Components that a query names, in all of its lists.
-pub const COMPONENTS_MAX: usize = 32;
-/// Bytes of a system's name and of a component's.
-pub const NAME_BYTES_MAX: usize = 96;
-/// Bytes of commands that a run may leave behind.
-pub const COMMAND_BYTES_MAX: usize = 1024 * 1024;
 /// Elements of a module's table.
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Bytes of stack that a module's calls may fill.
 pub const STACK_BYTES_MAX: usize = 512 * 1024;
-/// Lines that a run may log; more are counted and dropped.
-pub const LOG_LINES_MAX: u32 = 16;
-/// Bytes of a logged line; a longer one is cut.
-pub const LOG_BYTES_MAX: usize = 1024;
 /// Between two looks at whether a run is past its time.
 pub const EPOCH: Duration = Duration::from_millis(1);
 

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use hd1_abi::plan::SECTION;
+use hd1_abi::{Fault, Plan, PlanError};
+use wasmtime::wasmparser::{Parser, Payload};
 use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, StoreLimitsBuilder, ValType};
 
-use crate::fault::{Fault, LoadError};
+use crate::fault::LoadError;
 use crate::host::Ticker;
 use crate::imports::{self, State};
 use crate::instance::Instance;
 use crate::limits::{Limits, MODULE_BYTES_MAX, TABLE_ELEMENTS_MAX};
-use crate::plan::Plan;
 
 /// Shared by all threads that make instances of it.
 #[derive(Clone)]
@@ -31,7 +33,7 @@ impl Module {
             return Err(LoadError::TooMuch { what: "bytes of a module", max: MODULE_BYTES_MAX });
         }
         // Before anything is compiled, which takes longest.
-        let plan = Arc::new(Plan::of_module(wasm)?);
+        let plan = Arc::new(plan_of(wasm)?);
         let malformed = |error: wasmtime::Error| LoadError::Malformed(format!("{error:#}"));
         // The text form is for people: what is signed and run is the binary one.
         let module = wasmtime::Module::from_binary(engine, wasm).map_err(malformed)?;
@@ -45,7 +47,7 @@ impl Module {
 
     /// What it declares.
     #[must_use]
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -61,7 +63,7 @@ impl Module {
             .tables(1)
             .memories(1)
             .build();
-        Instance::start(&self.pre, Arc::clone(&self.plan), Arc::clone(&self.ticker), limits, store_limits)
+        Instance::start(&self.pre, Arc::clone(&self.ticker), limits, store_limits)
     }
 }
 
@@ -69,6 +71,25 @@ impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Module").field("plan", &self.plan).finish_non_exhaustive()
     }
+}
+
+/// The plan of a module, checked.
+///
+/// # Errors
+/// [`LoadError::Plan`], or [`LoadError::Malformed`] where the bytes are no module.
+pub fn plan_of(wasm: &[u8]) -> Result<Plan, LoadError> {
+    let mut found = None;
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(|error| LoadError::Malformed(error.to_string()))?;
+        if let Payload::CustomSection(section) = payload
+            && section.name() == SECTION
+            && found.replace(section.data()).is_some()
+        {
+            return Err(PlanError("there are two; a module has one".into()).into());
+        }
+    }
+    let json = found.ok_or_else(|| PlanError("there is none; the SDK's macros write it".into()))?;
+    Ok(Plan::parse(json)?)
 }
 
 fn check_imports(module: &wasmtime::Module) -> Result<(), LoadError> {

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shared/movement", &[]),
     ("shared/protocol", &["shared/core", "shared/schema", "shared/movement"]),
     ("shared/world", &["shared/core", "shared/schema", "shared/movement"]),
+    ("shared/abi", &["shared/schema"]),
     ("shared/api", &["shared/core", "shared/schema"]),
     ("net", &["shared", "net"]),
     ("plugins", &["shared", "plugins"]),

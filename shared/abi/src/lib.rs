@@ -1,0 +1,25 @@
+//! The sim interface of plugins, told in `plugins/SIM.md`: what a module declares, what it is handed, what it gives back.
+//!
+//! A world (`server/sim`) and whatever runs a module (`plugins/host`; a browser's own engine) meet here alone: the world
+//! lays a [`Layout`] over the bytes of a [`Guest`], fills it, has it run, and reads it. No module is compiled and no world
+//! is known here. Start with [`plan`], then [`layout`].
+
+pub mod limits;
+
+pub mod plan;
+
+pub mod command;
+pub mod fault;
+pub mod guest;
+pub mod layout;
+pub mod message;
+
+pub use command::{Command, Valued};
+pub use fault::Fault;
+pub use guest::{Guest, Line, LogLevel, Ran};
+pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};
+pub use message::MessageKind;
+pub use plan::{Plan, PlanError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Bounds on plans and on what a run leaves behind.
+
+/// Bytes of a plan.
+pub const PLAN_BYTES_MAX: usize = 64 * 1024;
+/// Systems of a plan.
+pub const SYSTEMS_MAX: usize = 256;
+/// Queries of a system.
+pub const QUERIES_MAX: usize = 8;
+/// Components that a query names, in all of its lists.
+pub const COMPONENTS_MAX: usize = 32;
+/// Topics of a system.
+pub const TOPICS_MAX: usize = 32;
+/// Bytes of a system's name and of a component's.
+pub const NAME_BYTES_MAX: usize = 96;
+/// Bytes of commands that a run may leave behind.
+pub const COMMAND_BYTES_MAX: usize = 1024 * 1024;
+/// Words of a component's value in a command.
+pub const VALUE_WORDS_MAX: u32 = 64;
+/// Bytes of a message's JSON in a command.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Lines that a run may log; more are counted and dropped.
+pub const LOG_LINES_MAX: u32 = 16;
+/// Bytes of a logged line; a longer one is cut.
+pub const LOG_BYTES_MAX: usize = 1024;
