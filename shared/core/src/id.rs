@@ -47,11 +47,13 @@ uuid_id! {
 /// A participant's number inside its world: small, stable through reconnects, given out from 1 in joining order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[repr(transparent)]
 pub struct PlayerId(pub u32);
 
 /// An entity's name on the wire and in files: given out from 1, never used twice in one world. 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[repr(transparent)]
 pub struct NetId(pub u32);
 
 impl NetId {

@@ -43,6 +43,8 @@ pub struct ComponentEntry {
     pub index: usize,
     /// bevy's number for it in this world.
     pub bevy_id: BevyId,
+    /// 32-bit words of a row of its column; `None` where it has no column of words (see [`crate::columns`]).
+    pub words: Option<usize>,
     access: Arc<dyn Access>,
 }
 
@@ -182,7 +184,7 @@ impl Catalogue {
     /// A faulty schema, or a name or number that another schema has.
     pub fn register_typed<T: Described>(world: &mut World) -> Result<ComponentId, RegisterError> {
         let bevy_id = world.register_component::<T>();
-        Self::add(world, T::schema(), bevy_id, Arc::new(Typed::<T>(PhantomData)))
+        Self::add(world, T::schema(), bevy_id, T::WORDS, Arc::new(Typed::<T>(PhantomData)))
     }
 
     /// Registers a component from its schema alone; the same schema twice is registered once.
@@ -208,13 +210,14 @@ impl Catalogue {
         catalogue.check_free(&schema)?;
         let shared = Arc::new(schema.clone());
         let column = dynamic::register(world, shared);
-        Self::add(world, schema, column.bevy_id(), Arc::new(column))
+        Self::add(world, schema, column.bevy_id(), Some(column.word_count()), Arc::new(column))
     }
 
     fn add(
         world: &mut World,
         schema: ComponentSchema,
         bevy_id: BevyId,
+        words: Option<usize>,
         access: Arc<dyn Access>,
     ) -> Result<ComponentId, RegisterError> {
         schema.check()?;
@@ -225,7 +228,7 @@ impl Catalogue {
         entries.by_id.insert(id, index);
         entries.by_name.insert(schema.name.clone(), index);
         entries.by_bevy.insert(bevy_id, index);
-        entries.list.push(ComponentEntry { schema: Arc::new(schema), index, bevy_id, access });
+        entries.list.push(ComponentEntry { schema: Arc::new(schema), index, bevy_id, words, access });
         Ok(id)
     }
 

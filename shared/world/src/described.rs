@@ -25,6 +25,9 @@ pub trait Described: Component<Mutability = Mutable> + Clone + PartialEq + Defau
     /// the default.
     fn from_record(record: &Record) -> Self;
 
+    /// 32-bit words of it in its column, each field's in the order of the schema; `None` where it is not made of such.
+    const WORDS: Option<usize>;
+
     /// Appends its quantised lanes and bytes.
     fn put_row(&self, row: &mut Row);
 
@@ -34,6 +37,8 @@ pub trait Described: Component<Mutability = Mutable> + Clone + PartialEq + Defau
 
 /// A Rust type that can be a component's field.
 pub trait Field: Sized {
+    /// 32-bit words that the type is made of, any of which may be read; `None` where it is not.
+    const WORDS: Option<usize>;
     /// The value for a record.
     fn to_value(&self) -> Value;
     /// The inverse of [`Field::to_value`]; `None` for a value of another kind.
@@ -45,8 +50,9 @@ pub trait Field: Sized {
 }
 
 macro_rules! field {
-    ($type:ty, $variant:ident, |$me:ident| $to:expr, |$v:ident| $of:expr, |$row:ident, $step:ident| $put:expr, |$out:ident| $canonical:expr) => {
+    ($type:ty, $variant:ident, $words:expr, |$me:ident| $to:expr, |$v:ident| $of:expr, |$row:ident, $step:ident| $put:expr, |$out:ident| $canonical:expr) => {
         impl Field for $type {
+            const WORDS: Option<usize> = $words;
             fn to_value(&self) -> Value {
                 let $me = self;
                 Value::$variant($to)
@@ -70,24 +76,39 @@ macro_rules! field {
     };
 }
 
+/// Words of a `repr(C)` type of so many bytes whose fields have these: `None` where one has none, or something lies between.
+#[must_use]
+pub const fn plain_words(bytes: usize, fields: &[Option<usize>]) -> Option<usize> {
+    let (mut words, mut i) = (0, 0);
+    while i < fields.len() {
+        match fields[i] {
+            Some(more) => words += more,
+            None => return None,
+        }
+        i += 1;
+    }
+    if words * 4 == bytes { Some(words) } else { None }
+}
+
 /// Red, green and blue as screens show them (sRGB), each from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(transparent)]
 pub struct Color(pub [f32; 3]);
 
-field!(bool, Bool, |me| *me, |v| *v, |row, step| row.bool(*me), |out| out
+field!(bool, Bool, None, |me| *me, |v| *v, |row, step| row.bool(*me), |out| out
     .extend_from_slice(&u32::from(*me).to_le_bytes()));
-field!(u32, U32, |me| *me, |v| *v, |row, step| row.int(*me as i32), |out| out.extend_from_slice(&me.to_le_bytes()));
-field!(i32, I32, |me| *me, |v| *v, |row, step| row.int(*me), |out| out.extend_from_slice(&me.to_le_bytes()));
-field!(f32, F32, |me| *me, |v| *v, |row, step| row.f32(*me, step), |out| canonical::put_f32s(out, &[*me]));
-field!([f32; 3], Vec3, |me| *me, |v| *v, |row, step| row.vec3(*me, step), |out| canonical::put_f32s(out, me));
-field!([f32; 4], Quat, |me| *me, |v| *v, |row, step| row.quat(*me), |out| canonical::put_f32s(out, me));
-field!(Color, Color, |me| me.0, |v| Color(*v), |row, step| row.color(me.0), |out| canonical::put_f32s(out, &me.0));
-field!(NetId, Entity, |me| me.0, |v| NetId(*v), |row, step| row.int(me.0 as i32), |out| out
+field!(u32, U32, Some(1), |me| *me, |v| *v, |row, step| row.int(*me as i32), |out| out.extend_from_slice(&me.to_le_bytes()));
+field!(i32, I32, Some(1), |me| *me, |v| *v, |row, step| row.int(*me), |out| out.extend_from_slice(&me.to_le_bytes()));
+field!(f32, F32, Some(1), |me| *me, |v| *v, |row, step| row.f32(*me, step), |out| canonical::put_f32s(out, &[*me]));
+field!([f32; 3], Vec3, Some(3), |me| *me, |v| *v, |row, step| row.vec3(*me, step), |out| canonical::put_f32s(out, me));
+field!([f32; 4], Quat, Some(4), |me| *me, |v| *v, |row, step| row.quat(*me), |out| canonical::put_f32s(out, me));
+field!(Color, Color, Some(3), |me| me.0, |v| Color(*v), |row, step| row.color(me.0), |out| canonical::put_f32s(out, &me.0));
+field!(NetId, Entity, Some(1), |me| me.0, |v| NetId(*v), |row, step| row.int(me.0 as i32), |out| out
     .extend_from_slice(&me.0.to_le_bytes()));
-field!(PlayerId, U32, |me| me.0, |v| PlayerId(*v), |row, step| row.int(me.0 as i32), |out| out
+field!(PlayerId, U32, Some(1), |me| me.0, |v| PlayerId(*v), |row, step| row.int(me.0 as i32), |out| out
     .extend_from_slice(&me.0.to_le_bytes()));
-field!(String, Text, |me| me.clone(), |v| v.clone(), |row, step| row.text(me), |out| canonical::put_text(out, me));
-field!(Vec<[f32; 3]>, Points, |me| me.clone(), |v| v.clone(), |row, step| row.points(me, step), |out| {
+field!(String, Text, None, |me| me.clone(), |v| v.clone(), |row, step| row.text(me), |out| canonical::put_text(out, me));
+field!(Vec<[f32; 3]>, Points, None, |me| me.clone(), |v| v.clone(), |row, step| row.points(me, step), |out| {
     canonical::put_points(out, me)
 });
 
@@ -158,6 +179,7 @@ macro_rules! choices {
         }
 
         impl $crate::described::Field for $name {
+            const WORDS: Option<usize> = Some(1);
             fn to_value(&self) -> $crate::schema::Value {
                 $crate::schema::Value::Enum(*self as u32)
             }
@@ -189,6 +211,8 @@ macro_rules! components {
         #[derive(bevy_ecs::component::Component, Clone, Debug, PartialEq)]
         $(#[require($($required),+)])?
         #[component(on_remove = $crate::removals::on_remove)]
+        // As its column lies in memory is how plugins are handed it.
+        #[repr(C)]
         pub struct $name { $($(#[doc = $field_doc])+ pub $field: $type,)* }
 
         impl Default for $name {
@@ -199,6 +223,10 @@ macro_rules! components {
 
         impl $crate::described::Described for $name {
             const ID: $crate::schema::ComponentId = $crate::schema::ComponentId($id);
+            const WORDS: Option<usize> = $crate::described::plain_words(
+                std::mem::size_of::<$name>(),
+                &[$(<$type as $crate::described::Field>::WORDS),*],
+            );
 
             fn schema() -> $crate::schema::ComponentSchema {
                 #[allow(unused_imports)]

@@ -1,6 +1,6 @@
 //! Components registered at run time: plain 32-bit words whose meaning is their schema's.
 //!
-//! The one file of this crate with `unsafe`: bevy hands out untyped pointers for such columns.
+//! bevy hands out untyped pointers for such columns, hence `unsafe`; [`crate::columns`] has the rest of this crate's.
 
 #![allow(unsafe_code)]
 
@@ -58,6 +58,11 @@ pub(crate) fn register(world: &mut World, schema: Arc<ComponentSchema>) -> Colum
 impl Column {
     pub(crate) fn bevy_id(&self) -> BevyId {
         self.bevy_id
+    }
+
+    /// Words of a row.
+    pub(crate) fn word_count(&self) -> usize {
+        self.words
     }
 
     fn words<'a>(&self, pointer: Ptr<'a>) -> &'a [u32] {

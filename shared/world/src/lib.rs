@@ -18,6 +18,9 @@ pub mod removals;
 pub mod catalogue;
 mod dynamic;
 
+pub mod columns;
+mod guard;
+
 pub mod capture;
 
 pub mod movement;
@@ -30,6 +33,7 @@ pub use hd1_schema as schema;
 
 pub use capture::{CaptureState, Change, Event, Watch, capture};
 pub use catalogue::{Catalogue, ComponentEntry, RegisterError, builtin_schemas};
+pub use columns::{ColumnError, ColumnQuery, Refused, Terms};
 pub use described::{Color, Described};
 pub use net_id::{NetIdMap, NetIds, NetIndex, Networked, entity_of, spawn};
 pub use removals::Removals;

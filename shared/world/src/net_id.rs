@@ -17,6 +17,7 @@ use crate::removals::{Removal, Removals};
 /// An entity that clients, scenes and snapshots can name. Put there at spawn and never changed.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(immutable, on_insert = on_insert, on_remove = on_remove)]
+#[repr(transparent)]
 pub struct Networked(pub NetId);
 
 /// Every [`Networked`] entity by its id, in ascending order; kept by the component's hooks.

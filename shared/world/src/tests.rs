@@ -1,6 +1,7 @@
 //! Stories of the catalogue: one declaration, many forms; and changes told exactly.
 
 mod capture;
+mod columns;
 mod forms;
 mod movement;
 
