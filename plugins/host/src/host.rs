@@ -4,17 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use hd1_abi::Guest;
 use wasmtime::{Config, Engine, OptLevel};
 
 use crate::fault::LoadError;
-use crate::limits::{EPOCH, STACK_BYTES_MAX};
+use crate::limits::{EPOCH, Limits, STACK_BYTES_MAX};
 use crate::module::Module;
+use crate::pool::{Pool, Waste};
 
 /// One for a process.
 #[derive(Debug)]
 pub struct Host {
     engine: Engine,
     ticker: Arc<Ticker>,
+    waste: Waste,
 }
 
 impl Host {
@@ -25,7 +28,16 @@ impl Host {
     pub fn new() -> wasmtime::Result<Self> {
         let engine = Engine::new(&config())?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
-        Ok(Host { engine, ticker })
+        let (waste, dropped) = mpsc::channel::<Box<dyn Guest>>();
+        // Ends with the last that holds the other end.
+        thread::Builder::new().name("hd1-waste".into()).spawn(move || dropped.iter().for_each(drop))?;
+        Ok(Host { engine, ticker, waste })
+    }
+
+    /// Instances of a module for one tenant's worlds to take turns with.
+    #[must_use]
+    pub fn pool(&self, module: Module, limits: Limits) -> Pool {
+        Pool::new(module, limits, self.waste.clone())
     }
 
     /// Compiles a module, and checks it and its plan. None of its code runs.

@@ -11,6 +11,7 @@ use crate::fault::fault_of;
 use crate::host::Ticker;
 use crate::imports::{Log, State};
 use crate::limits::{EPOCH, Limits};
+use crate::meter::Meter;
 
 /// One for a plugin and a thread. What a module keeps in its memory from run to run is nobody's: it may be gone at any
 /// time, and worlds take turns with it.
@@ -23,6 +24,7 @@ pub struct Instance {
     /// Where batches go, and how much fits.
     buffer: (u32, usize),
     is_broken: bool,
+    meter: Option<Arc<Meter>>,
     /// Without it no run would end in time.
     _ticker: Arc<Ticker>,
 }
@@ -44,7 +46,13 @@ impl Instance {
         let run = instance.get_typed_func(&mut store, "hd1_run").map_err(fault)?;
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
-        Ok(Instance { store, memory, limits, reserve, run, buffer: (0, 0), is_broken: false, _ticker: ticker })
+        Ok(Instance { store, memory, limits, reserve, run, buffer: (0, 0), is_broken: false, meter: None, _ticker: ticker })
+    }
+
+    /// From now on its runs are counted.
+    #[must_use]
+    pub(crate) fn counted_by(self, meter: Arc<Meter>) -> Self {
+        Instance { meter: Some(meter), ..self }
     }
 
     /// Bytes of its memory.
@@ -101,7 +109,11 @@ impl Guest for Instance {
         let called = self.call(system);
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.is_broken = called.is_err();
-        called.map(|fuel| Ran { fuel, nanos })
+        let ran = Ran { fuel: called?, nanos };
+        if let Some(meter) = &self.meter {
+            meter.ran(system, ran);
+        }
+        Ok(ran)
     }
 
     fn output(&self) -> &[u8] {

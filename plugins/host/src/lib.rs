@@ -5,8 +5,8 @@
 //! own output. What a module may touch stands in its [`Plan`], which is read and checked before any of its code runs.
 //!
 //! The way of a run: [`Host::load`] compiles and checks, [`Module::instantiate`] makes an [`Instance`], which is a
-//! [`Guest`](hd1_abi::Guest): whoever has a world lays a batch into its buffer, runs it, and reads it again. Nothing here
-//! knows a world. The interface as a module sees it is told in `plugins/SIM.md`.
+//! [`Guest`](hd1_abi::Guest): whoever has a world lays a batch into its buffer, runs it, and reads it again. A [`Pool`]
+//! keeps a plugin's instances between the worlds that take turns with them. Nothing here knows a world. The interface as a module sees it is told in `plugins/SIM.md`.
 
 pub mod fault;
 pub mod limits;
@@ -14,14 +14,18 @@ pub mod limits;
 mod host;
 mod imports;
 mod instance;
+mod meter;
 mod module;
+mod pool;
 
 pub use fault::LoadError;
 pub use hd1_abi::{Fault, Plan};
 pub use host::Host;
 pub use instance::Instance;
 pub use limits::Limits;
-pub use module::Module;
+pub use meter::{LogLine, Meter, SystemFigures};
+pub use module::{Module, plan_of};
+pub use pool::Pool;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,10 @@ pub const MODULE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Bytes of stack that a module's calls may fill.
 pub const STACK_BYTES_MAX: usize = 512 * 1024;
+/// Lines that a plugin may log in a second, in all worlds together.
+pub const LOG_LINES_PER_S_MAX: u32 = 100;
+/// Lines of a plugin's log that are kept.
+pub const LOG_LINES_KEPT_MAX: usize = 1_000;
 /// Between two looks at whether a run is past its time.
 pub const EPOCH: Duration = Duration::from_millis(1);
 

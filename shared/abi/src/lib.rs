@@ -13,12 +13,15 @@ pub mod fault;
 pub mod guest;
 pub mod layout;
 pub mod message;
+pub mod module;
+pub mod value;
 
 pub use command::{Command, Valued};
 pub use fault::Fault;
 pub use guest::{Guest, Line, LogLevel, Ran};
 pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};
 pub use message::MessageKind;
+pub use module::{Module, Modules, News};
 pub use plan::{Plan, PlanError};
 
 #[cfg(test)]

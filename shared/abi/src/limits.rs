@@ -15,7 +15,7 @@ pub const NAME_BYTES_MAX: usize = 96;
 /// Bytes of commands that a run may leave behind.
 pub const COMMAND_BYTES_MAX: usize = 1024 * 1024;
 /// Words of a component's value in a command.
-pub const VALUE_WORDS_MAX: u32 = 64;
+pub const VALUE_WORDS_MAX: u32 = 512;
 /// Bytes of a message's JSON in a command.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Lines that a run may log; more are counted and dropped.

@@ -52,6 +52,40 @@ fn everything_in_a_batch_has_a_place_of_its_own() {
 }
 
 #[test]
+fn values_come_out_as_they_went_in_and_nothing_else_does() {
+    let schema: hd1_schema::ComponentSchema = serde_json::from_value(serde_json::json!({
+        "id": 1000, "name": "All", "doc": "", "delivery": "reliable", "fields": [
+            { "name": "on", "doc": "", "kind": { "type": "bool" }, "default": { "Bool": true } },
+            { "name": "at", "doc": "", "kind": { "type": "vec3", "range": { "min": -9.0, "max": 9.0 }, "step": 0.1 },
+              "default": { "Vec3": [1.0, 2.0, 3.0] } },
+            { "name": "text", "doc": "", "kind": { "type": "text", "max_bytes": 16 }, "default": { "Text": "h\u{e9}llo" } },
+            { "name": "way", "doc": "", "kind": { "type": "points", "max_len": 4, "range": { "min": 0.0, "max": 1.0 },
+              "step": 0.1 }, "default": { "Points": [[0.0, 0.5, 1.0], [1.0, 1.0, 1.0]] } },
+            { "name": "mood", "doc": "", "kind": { "type": "enum", "variants": ["calm", "wild"] }, "default": { "Enum": 1 } },
+        ],
+    }))
+    .unwrap();
+    let record = schema.default_record();
+    let words = value::words_of(&record);
+    assert_eq!(words.len(), 1 + 3 + 3 + 7 + 1);
+    assert_eq!(value::record_of(&schema, &words), Ok(record));
+    for len in 0..words.len() {
+        assert!(value::record_of(&schema, &words[..len]).is_err(), "{len} words");
+    }
+    let refused = |at: usize, word: u32| {
+        let mut words = words.clone();
+        words[at] = word;
+        value::record_of(&schema, &words).expect_err("it was taken")
+    };
+    assert!(refused(1, f32::NAN.to_bits()).contains("All.at: "));
+    assert!(refused(4, u32::MAX).contains("All.text: its words end early"));
+    assert!(refused(7, u32::MAX).contains("All.way: its words end early"));
+    assert!(refused(14, 2).contains("All.mood: must be one of calm, wild"));
+    let long = [&words[..], &[0]].concat();
+    assert_eq!(value::record_of(&schema, &long), Err("All: it has 1 words too many".into()));
+}
+
+#[test]
 fn commands_are_read_whole_or_not_at_all() {
     let system = System {
         name: "a".into(),
@@ -80,7 +114,7 @@ fn commands_are_read_whole_or_not_at_all() {
     assert_eq!(refused(&[1]).0, 1);
     assert_eq!(refused(&[1, 5, 9]), (2, "no command has this number"));
     assert_eq!(refused(&[2, 6, 2]), (2, "the plan does not name this component"));
-    assert_eq!(refused(&[3, 7, 1, 65]), (3, "more words than any component has"));
+    assert_eq!(refused(&[3, 7, 1, 513]), (3, "more words than any component has"));
     assert_eq!(refused(&[4, 33]), (1, "more components than an entity may be given"));
     assert_eq!(refused(&[4, 2, 1, 0, 1, 0]).1, "a component is given twice");
     assert_eq!(refused(&[5, 0, 1, 0]), (2, "the plan does not name this topic"));
