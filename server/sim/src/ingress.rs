@@ -13,6 +13,7 @@ use crate::messages;
 use crate::operations::{self, Actor};
 use crate::output::{OpDone, OpResult, TickOutput, WorldEvent};
 use crate::players::{self, Players};
+use crate::plugins;
 use crate::requests::{self, Question};
 use crate::sim::Config;
 use crate::step::{SimConfig, Step};
@@ -32,6 +33,10 @@ pub(crate) fn apply(world: &mut World, command: &Command) {
         }
         Command::Admin { request, op } => {
             let result = operations::apply(world, Actor::Admin, op);
+            world.resource_mut::<TickOutput>().admin_results.push((*request, result));
+        }
+        Command::Plugins { request, plugins } => {
+            let result = plugins::set(world, plugins);
             world.resource_mut::<TickOutput>().admin_results.push((*request, result));
         }
         Command::Register { request, schema } => {

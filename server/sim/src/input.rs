@@ -5,6 +5,8 @@ use hd1_protocol::{Drive, InputSample, Operation};
 use hd1_schema::ComponentSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plugins::PluginSpec;
+
 /// Everything from outside that a tick depends on; a recording is a list of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TickInput {
@@ -61,6 +63,13 @@ pub enum Command {
         request: u64,
         /// What.
         op: Operation,
+    },
+    /// The control plane says which plugins the world has, in their order.
+    Plugins {
+        /// Echoed in the answer.
+        request: u64,
+        /// All of them.
+        plugins: Vec<PluginSpec>,
     },
     /// The control plane registers a component.
     Register {

@@ -29,6 +29,8 @@ mod lifetime;
 mod motion;
 pub mod physics;
 
+pub mod plugins;
+
 pub mod rewind;
 
 mod state_hash;
@@ -42,8 +44,10 @@ pub mod view;
 pub mod fault;
 
 pub use input::{Command, TickInput};
+pub use hd1_abi::{Module, Modules};
 pub use output::{Answered, Chat, Message, OpDone, OpResult, Recipients, Request, TickOutput, WorldEvent};
 pub use players::{Player, Players};
+pub use plugins::{PluginFault, PluginSpec};
 pub use quotas::Quotas;
 pub use rewind::{Hit, Rewound};
 pub use scene_info::SceneInfo;

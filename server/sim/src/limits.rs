@@ -25,6 +25,10 @@ pub const REWIND_CHANGES_MAX: usize = 262_144;
 pub const RAY_SHAPES_PER_TICK_MAX: usize = 65_536;
 /// Metres that a ray reaches.
 pub const PICK_DISTANCE_M_MAX: f32 = 1_000.0;
+/// Plugins attached to one world.
+pub const PLUGINS_PER_WORLD_MAX: usize = 256;
+/// Messages of one kind that a plugin's system is told of in one tick; further ones are not.
+pub const MESSAGES_PER_SYSTEM_MAX: usize = 16_384;
 /// Bytes that one player is told under topics in one tick: messages, requests and answers together.
 pub const SAID_BYTES_PER_TICK_MAX: usize = 64 * 1024;
 /// Bytes that each of them counts besides its topic and its data.

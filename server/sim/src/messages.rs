@@ -114,6 +114,14 @@ pub(crate) fn send(world: &mut World, actor: Actor, topic: &str, to: &To, data: 
     Ok(OpDone::default())
 }
 
+/// The same for the world's own systems, bounded like a player's.
+pub(crate) fn send_bounded(world: &mut World, topic: &str, to: &To, data: &Json) -> Result<(), OpError> {
+    said::check(topic, data).map_err(invalid)?;
+    let recipients = recipients(world, to)?;
+    charge(world, &recipients, topic, data)?;
+    send(world, Actor::Admin, topic, to, data).map(drop)
+}
+
 fn recipients(world: &mut World, to: &To) -> Result<Recipients, OpError> {
     let here = &world.resource::<Players>().here;
     match to {

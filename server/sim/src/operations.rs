@@ -35,7 +35,7 @@ pub(crate) enum Actor {
 }
 
 /// Components that only the server writes, whoever asks.
-const SERVER_ONLY: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Authority::ID];
+pub(crate) const SERVER_ONLY: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Authority::ID];
 /// What a player may change on an avatar: how it looks, not where it is.
 const AVATAR_LOOKS: [ComponentId; 4] = [Geometry::ID, Material::ID, Label::ID, Light::ID];
 
@@ -82,6 +82,19 @@ fn invalid(refusal: Refusal) -> OpError {
 }
 
 fn spawn(world: &mut World, actor: Actor, components: &Components) -> Result<OpDone, OpError> {
+    has_room(world, actor)?;
+    let changes = parse_changes(world, actor, None, components)?;
+    Ok(fill(world, actor, changes))
+}
+
+/// Makes an entity of values that fit their schemas.
+pub(crate) fn make(world: &mut World, actor: Actor, mut changes: Changes) -> Result<OpDone, OpError> {
+    has_room(world, actor)?;
+    check_changes(world, actor, None, &mut changes)?;
+    Ok(fill(world, actor, changes))
+}
+
+fn has_room(world: &World, actor: Actor) -> Result<(), OpError> {
     let quotas = world.resource::<Config>().0.quotas;
     if world.resource::<NetIndex>().len() >= quotas.entities_per_world as usize {
         let message = format!("the world has its {} entities; remove some first", quotas.entities_per_world);
@@ -94,18 +107,32 @@ fn spawn(world: &mut World, actor: Actor, components: &Components) -> Result<OpD
             return Err(refuse(OpErrorCode::QuotaExceeded, message));
         }
     }
-    let changes = parse_changes(world, actor, None, components)?;
+    Ok(())
+}
+
+fn fill(world: &mut World, actor: Actor, changes: Changes) -> OpDone {
     let parts: Vec<_> = changes.into_iter().filter_map(|(entry, record)| Some((entry.id(), record?))).collect();
     let owner = match actor {
         Actor::Player(player, _) => Some(player),
         Actor::Admin => None,
     };
-    Ok(OpDone { entity: Some(entities::spawn(world, &parts, owner)) })
+    OpDone { entity: Some(entities::spawn(world, &parts, owner)) }
 }
 
 fn update(world: &mut World, actor: Actor, id: NetId, components: &Components) -> Result<OpDone, OpError> {
     let entity = may_change(world, actor, id)?;
     let changes = parse_changes(world, actor, Some(id), components)?;
+    Ok(put(world, actor, id, entity, changes))
+}
+
+/// Changes an entity by values that fit their schemas, or takes components off.
+pub(crate) fn change(world: &mut World, actor: Actor, id: NetId, mut changes: Changes) -> Result<OpDone, OpError> {
+    let entity = may_change(world, actor, id)?;
+    check_changes(world, actor, Some(id), &mut changes)?;
+    Ok(put(world, actor, id, entity, changes))
+}
+
+fn put(world: &mut World, actor: Actor, id: NetId, entity: Entity, changes: Changes) -> OpDone {
     let is_placed = changes.iter().any(|(entry, _)| entry.id() == Transform::ID);
     let mut changed = world.entity_mut(entity);
     for (entry, record) in changes {
@@ -117,7 +144,7 @@ fn update(world: &mut World, actor: Actor, id: NetId, components: &Components) -
     if is_placed {
         authority::placed(world, actor, id, entity);
     }
-    Ok(OpDone { entity: Some(id) })
+    OpDone { entity: Some(id) }
 }
 
 fn despawn(world: &mut World, actor: Actor, id: NetId) -> Result<OpDone, OpError> {
@@ -207,7 +234,8 @@ pub(crate) fn may_change(world: &World, actor: Actor, id: NetId) -> Result<Entit
     }
 }
 
-type Changes = Vec<(ComponentEntry, Option<Record>)>;
+/// Components with their next values; without one they are taken off.
+pub(crate) type Changes = Vec<(ComponentEntry, Option<Record>)>;
 
 /// Reads and checks every component; `entity` is the one being updated.
 fn parse_changes(world: &World, actor: Actor, id: Option<NetId>, components: &Components) -> Result<Changes, OpError> {
@@ -226,9 +254,6 @@ fn parse_changes(world: &World, actor: Actor, id: Option<NetId>, components: &Co
         };
         check_writable(actor, entry, entity.is_some_and(|e| e.contains::<Avatar>()), &path)?;
         if json.is_null() {
-            if entry.id() == Transform::ID || id.is_none() {
-                return Err(invalid(Refusal::new(path, "cannot be null here; every entity has a Transform")));
-            }
             changes.push((entry.clone(), None));
             continue;
         }
@@ -239,12 +264,27 @@ fn parse_changes(world: &World, actor: Actor, id: Option<NetId>, components: &Co
                 record
             }
         };
-        check_references(world, actor, id, entry, &record, &path)?;
         changes.push((entry.clone(), Some(record)));
     }
-    changes.sort_by_key(|(entry, _)| entry.id());
-    check_together(world, entity.map(|e| (e.contains::<RigidBody>(), e.contains::<Parent>())), &changes)?;
+    check_changes(world, actor, id, &mut changes)?;
     Ok(changes)
+}
+
+/// The rules that take in more than one value; puts them in the order in which they are made.
+fn check_changes(world: &World, actor: Actor, id: Option<NetId>, changes: &mut Changes) -> Result<(), OpError> {
+    for (entry, record) in &*changes {
+        let path = format!("components.{}", entry.schema.name);
+        match record {
+            Some(record) => check_references(world, actor, id, entry, record, &path)?,
+            None if entry.id() == Transform::ID || id.is_none() => {
+                return Err(invalid(Refusal::new(path, "cannot be null here; every entity has a Transform")));
+            }
+            None => {}
+        }
+    }
+    let entity = id.and_then(|id| entity_of(world, id)).map(|entity| world.entity(entity));
+    changes.sort_by_key(|(entry, _)| entry.id());
+    check_together(world, entity.map(|e| (e.contains::<RigidBody>(), e.contains::<Parent>())), changes)
 }
 
 fn check_writable(actor: Actor, entry: &ComponentEntry, avatar: bool, path: &str) -> Result<(), OpError> {

@@ -4,6 +4,7 @@ use bevy_ecs::resource::Resource;
 use hd1_core::{NetId, PlayerId, Tick};
 use hd1_protocol::message::{OpError, Participant};
 use hd1_schema::ComponentSchema;
+use crate::plugins::PluginFault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -30,6 +31,9 @@ pub struct TickOutput {
     pub requests: Vec<Request>,
     /// What became of requests, for those who asked.
     pub answers: Vec<Answered>,
+    /// Plugins whose systems faulted. Not written down: it may tell of time.
+    #[serde(skip)]
+    pub plugin_faults: Vec<PluginFault>,
 }
 
 /// Something said under a topic.

@@ -1,9 +1,12 @@
 //! One world: made of a scene or a snapshot, stepped by ticks.
 
+use std::sync::Arc;
+
 use bevy_app::{App, SubApp};
 use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::Schedule;
 use bevy_ecs::world::World;
+use hd1_abi::Modules;
 use hd1_core::{NetId, Tick};
 use hd1_scenes::Scene;
 use hd1_schema::ComponentSchema;
@@ -18,10 +21,11 @@ use crate::input::TickInput;
 use crate::messages::Load;
 use crate::output::TickOutput;
 use crate::players::Players;
+use crate::plugins::{Attached, PluginSpec};
 use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, requests, rewind, state_hash};
+use crate::{authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, plugins, requests, rewind, state_hash};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]
@@ -106,7 +110,7 @@ impl Sim {
         let has_physics = info.settings.gravity.is_some();
         app.insert_resource(info);
         app.add_plugins((avatar::plugin, motion::plugin, lifetime::plugin, hierarchy::plugin, rewind::plugin));
-        app.add_plugins(authority::plugin);
+        app.add_plugins((authority::plugin, plugins::plugin));
         if has_physics {
             app.add_plugins(physics::plugin);
         }
@@ -179,6 +183,21 @@ impl Sim {
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         self.app.world().resource::<Catalogue>()
+    }
+
+    /// Where the modules of its plugins come from. Those that were missing run from now on.
+    pub fn provide_modules(&mut self, modules: Arc<dyn Modules>) {
+        plugins::provide(self.app.world_mut(), modules);
+    }
+
+    /// Its plugins in the order in which they run.
+    pub fn plugins(&self) -> impl ExactSizeIterator<Item = &PluginSpec> {
+        self.app.world().resource::<Attached>().specs()
+    }
+
+    /// Plugins that do not run because their modules are not here.
+    pub fn missing_plugins(&self) -> impl Iterator<Item = &str> {
+        self.app.world().resource::<Attached>().missing()
     }
 
     /// The world, for replication to read.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::SNAPSHOT_BYTES_MAX;
 use crate::physics::Physics;
 use crate::players::Players;
+use crate::plugins::{self, Attached};
 use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::sim::{Config, Sim};
@@ -173,6 +174,7 @@ impl Sim {
             match section.name.as_str() {
                 PLAYERS => world.insert_resource(rmp_serde::from_slice::<Players>(&section.bytes)?),
                 REQUESTS => world.insert_resource(rmp_serde::from_slice::<Requests>(&section.bytes)?),
+                PLUGINS => plugins::restore(world, rmp_serde::from_slice(&section.bytes)?),
                 BODIES => bodies = Some(rmp_serde::from_slice(&section.bytes)?),
                 PHYSICS => physics = Some(hd1_physics::from_bytes(&section.bytes)?),
                 name => return Err(SnapshotError::Malformed(format!("unknown section {name}"))),
@@ -188,6 +190,7 @@ impl Sim {
 
 const PLAYERS: &str = "players";
 const REQUESTS: &str = "requests";
+const PLUGINS: &str = "plugins";
 const BODIES: &str = "bodies";
 const PHYSICS: &str = "physics";
 
@@ -205,6 +208,11 @@ fn sections(world: &World) -> Vec<Section> {
     let requests = world.resource::<Requests>();
     if !requests.is_unused() {
         add(REQUESTS, rmp_serde::to_vec(requests));
+    }
+    let attached = world.resource::<Attached>().specs();
+    if attached.len() > 0 {
+        // With names: its config is a map of anything.
+        add(PLUGINS, rmp_serde::to_vec_named(&attached.collect::<Vec<_>>()));
     }
     if let Some(physics) = world.get_resource::<Physics>() {
         add(BODIES, rmp_serde::to_vec(&physics.bodies));

@@ -10,6 +10,7 @@ use hd1_world::{Event, NetIdMap, NetIds, Watch};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::players::Players;
+use crate::plugins::Attached;
 use crate::requests::Requests;
 use crate::step::{Random, Step};
 
@@ -43,6 +44,10 @@ pub(crate) fn content_hash(world: &mut World) -> u64 {
     let requests = world.resource::<Requests>();
     if !requests.is_unused() {
         rest.extend_from_slice(&rmp_serde::to_vec(requests).unwrap_or_default());
+    }
+    let attached = world.resource::<Attached>().specs();
+    if attached.len() > 0 {
+        rest.extend_from_slice(&rmp_serde::to_vec_named(&attached.collect::<Vec<_>>()).unwrap_or_default());
     }
     xxh3_64(&rest)
 }

@@ -1,0 +1,166 @@
+//! A list of plugins becomes a world's own, or is refused whole.
+
+use std::sync::Arc;
+
+use bevy_ecs::world::World;
+use hd1_abi::plan::{Plan, Query, System};
+use hd1_abi::{Layout, MessageKind, SystemShape, value};
+use hd1_protocol::message::{OpError, OpErrorCode};
+use hd1_schema::ComponentSchema;
+use hd1_world::components::Parent;
+use hd1_world::described::Described;
+use hd1_world::{Catalogue, ColumnQuery, ComponentEntry, RegisterError, Terms};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Attached, Plugin, PluginSpec, Prepared, Running};
+use crate::limits::PLUGINS_PER_WORLD_MAX;
+use crate::operations::{self, SERVER_ONLY};
+use crate::output::{OpDone, TickOutput, WorldEvent};
+
+/// From the next tick on the world's plugins are these.
+///
+/// # Errors
+/// One of them cannot be here; then all is as it was, but that components may have been registered.
+pub(crate) fn set(world: &mut World, specs: &[PluginSpec]) -> Result<OpDone, OpError> {
+    if specs.len() > PLUGINS_PER_WORLD_MAX {
+        return Err(invalid("plugins", format!("a world has at most {PLUGINS_PER_WORLD_MAX}, not {}", specs.len())));
+    }
+    if let Some((i, spec)) = specs.iter().enumerate().find(|(i, spec)| specs[..*i].iter().any(|s| s.id == spec.id)) {
+        return Err(invalid(&format!("plugins[{i}]"), format!("{} is there twice", spec.id)));
+    }
+    let mut ready = Vec::with_capacity(specs.len());
+    for spec in specs {
+        // What stays as it is goes on where it was: its systems have seen what they have seen.
+        let kept = world.resource::<Attached>().list.iter().any(|plugin| same_code(&plugin.spec, spec));
+        ready.push(if kept { None } else { Some(ready_one(world, spec)?) });
+    }
+    let mut attached = world.resource_mut::<Attached>();
+    let mut before = std::mem::take(&mut attached.list);
+    for (spec, ready) in specs.iter().zip(ready) {
+        let plugin = ready.or_else(|| {
+            let at = before.iter().position(|plugin| same_code(&plugin.spec, spec))?;
+            Some(Plugin { spec: spec.clone(), ..before.swap_remove(at) })
+        });
+        attached.list.extend(plugin);
+    }
+    Ok(OpDone::default())
+}
+
+/// The plugins of a snapshot, whose modules may come later.
+pub(crate) fn restore(world: &mut World, specs: Vec<PluginSpec>) {
+    let missing = |spec: PluginSpec| Plugin { seed: seed_of(&spec), spec, running: None };
+    world.resource_mut::<Attached>().list = specs.into_iter().map(missing).collect();
+    attach_missing(world);
+}
+
+/// Those whose modules are here now run from now on.
+pub(super) fn attach_missing(world: &mut World) {
+    for i in 0..world.resource::<Attached>().list.len() {
+        let plugin = &world.resource::<Attached>().list[i];
+        if plugin.running.is_some() {
+            continue;
+        }
+        let spec = plugin.spec.clone();
+        // What was attached once can be attached again, unless the module is gone; then it waits for the next list.
+        if let Ok(ready) = ready_one(world, &spec) {
+            world.resource_mut::<Attached>().list[i] = ready;
+        }
+    }
+}
+
+fn same_code(a: &PluginSpec, b: &PluginSpec) -> bool {
+    a.id == b.id && a.module == b.module && a.generation == b.generation && a.config == b.config
+}
+
+fn ready_one(world: &mut World, spec: &PluginSpec) -> Result<Plugin, OpError> {
+    let module = world.resource::<Attached>().modules.as_ref().and_then(|modules| modules.module(&spec.module));
+    let Some(module) = module else {
+        let message = format!("{} {}: its module {} is not here", spec.id, spec.version, spec.module);
+        return Err(OpError { code: OpErrorCode::NotFound, message, path: Some(spec.id.clone()) });
+    };
+    let plan = Arc::clone(module.plan());
+    register(world, spec, &plan)?;
+    let schema = plan.config_schema();
+    let config = schema.parse_json(&serde_json::Value::Object(spec.config.clone()), "config");
+    let config = value::words_of(&config.map_err(|refusal| invalid(&refusal.path.clone(), refusal.to_string()))?);
+    let mut systems = Vec::with_capacity(plan.systems.len());
+    for system in &plan.systems {
+        let at = |reason: String| invalid(&spec.id, format!("{}, system {}: {reason}", spec.id, system.name));
+        systems.push(prepare(world, &plan, system).map_err(at)?);
+    }
+    Ok(Plugin { spec: spec.clone(), seed: seed_of(spec), running: Some(Running { module, config, systems }) })
+}
+
+fn seed_of(spec: &PluginSpec) -> u64 {
+    xxh3_64(spec.id.as_bytes())
+}
+
+/// The components that it brings; those that are here already, the same in all but their number, are taken for its own.
+fn register(world: &mut World, spec: &PluginSpec, plan: &Plan) -> Result<(), OpError> {
+    for declared in &plan.components {
+        let catalogue = world.resource::<Catalogue>();
+        let known = catalogue.by_name(&declared.name).map(|entry| entry.id());
+        let schema = declared.schema(known.unwrap_or_else(|| catalogue.next_dynamic_id()));
+        let refused = |error: RegisterError| match error {
+            RegisterError::Taken { name, .. } | RegisterError::Reserved { name, .. } => {
+                let reason = "the world has another component of this name; one of them has to be called differently";
+                invalid(&spec.id, format!("{}: component {name}: {reason}", spec.id))
+            }
+            error => invalid(&spec.id, format!("{}: {error}", spec.id)),
+        };
+        Catalogue::register_dynamic(world, schema.clone()).map_err(refused)?;
+        if known.is_none() {
+            world.resource_mut::<TickOutput>().events.push(WorldEvent::Registered { schema });
+        }
+    }
+    Ok(())
+}
+
+fn prepare(world: &mut World, plan: &Plan, system: &System) -> Result<Prepared, String> {
+    let catalogue = world.resource::<Catalogue>().clone();
+    let unwritable = |entry: &ComponentEntry| SERVER_ONLY.contains(&entry.id());
+    let words = |name: &str| {
+        let entry = catalogue.by_name(name).ok_or_else(|| format!("this world has no component {name}"))?;
+        entry.words.ok_or_else(|| format!("{name} has no column: it can be in `with` and `without` alone"))
+    };
+    let shape = SystemShape::of(system, plan.config_words(), words)?;
+    let mut queries = Vec::with_capacity(system.queries.len());
+    for query in &system.queries {
+        for name in &query.write {
+            let entry = catalogue.by_name(name).filter(|entry| unwritable(entry) || entry.id() == Parent::ID);
+            if let Some(ComponentSchema { name, .. }) = entry.map(|entry| &*entry.schema) {
+                let how = if name == "Parent" { "; insert it by a command" } else { ": the server alone does" };
+                return Err(format!("a system cannot write {name}{how}"));
+            }
+        }
+        queries.push(ColumnQuery::new(world, terms(query, system.spawns)).map_err(|error| error.to_string())?);
+    }
+    let mut commands = Vec::with_capacity(system.commands.len());
+    for name in &system.commands {
+        let entry = catalogue.by_name(name).ok_or_else(|| format!("this world has no component {name}"))?;
+        if unwritable(entry) {
+            return Err(format!("a system cannot insert or remove {name}: the server alone does"));
+        }
+        commands.push(entry.clone());
+    }
+    let messages = system.messages.iter().filter_map(|name| MessageKind::of_name(name)).collect();
+    let layout = Layout::new(shape);
+    Ok(Prepared { queries, messages, layout, commands, last_run: None, rows: Vec::new(), told: Vec::new() })
+}
+
+/// Who spawns is handed its rows in order: the ids of what comes to be follow from it.
+fn terms(query: &Query, spawns: bool) -> Terms<'_> {
+    Terms {
+        write: &query.write,
+        read: &query.read,
+        with: &query.with,
+        without: &query.without,
+        changed: &query.changed,
+        added: &query.added,
+        ordered: query.ordered || spawns,
+    }
+}
+
+fn invalid(path: &str, message: String) -> OpError {
+    OpError { path: Some(path.to_owned()), ..operations::refuse(OpErrorCode::Invalid, message) }
+}
