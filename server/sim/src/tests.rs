@@ -7,6 +7,7 @@ mod messages;
 mod operations;
 mod physics;
 mod players;
+mod plugins;
 mod reading;
 mod rewind;
 
