@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hd1_core::TickRate;
 use hd1_scenes::Scene;
-use hd1_sim::Quotas;
+use hd1_sim::{Module, Modules, PluginSpec, Quotas};
 
 use crate::WorldStatus;
 use crate::limits::{CLIENT_STATE_BYTES_PER_S, CLIENT_STATE_BYTES_PER_S_MAX};
@@ -37,6 +37,8 @@ pub struct RuntimeConfig {
     pub client_bytes_per_s_max: u32,
     /// Monotonic time; tests move it by hand.
     pub time: Arc<dyn Timeline>,
+    /// Where the modules of plugins come from.
+    pub modules: Arc<dyn Modules>,
 }
 
 impl RuntimeConfig {
@@ -57,7 +59,18 @@ impl RuntimeConfig {
             client_bytes_per_s: CLIENT_STATE_BYTES_PER_S,
             client_bytes_per_s_max: CLIENT_STATE_BYTES_PER_S_MAX,
             time: Arc::new(MachineTime::default()),
+            modules: Arc::new(NoModules),
         }
+    }
+}
+
+/// No plugin has a module here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoModules;
+
+impl Modules for NoModules {
+    fn module(&self, _hash: &str) -> Option<Arc<dyn Module>> {
+        None
     }
 }
 
@@ -74,6 +87,8 @@ pub struct WorldSpec {
     pub quotas: Quotas,
     /// How much of it each client is sent.
     pub shown: Shown,
+    /// Its plugins in their order.
+    pub plugins: Vec<PluginSpec>,
     /// What it is to be at first. [`WorldStatus::Running`] and [`WorldStatus::Paused`] load it, the others only make it
     /// known; `Crashed` and `CrashLoop` are taken as `Stopped`.
     pub initial: WorldStatus,

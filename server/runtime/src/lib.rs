@@ -31,6 +31,7 @@ mod slot;
 
 mod live;
 mod mailbox;
+pub mod plugins;
 mod query;
 mod replication;
 mod roster;
@@ -50,11 +51,12 @@ pub mod metrics;
 
 pub use admission::{Admission, Redeeming, TicketGate};
 pub use client::Refusal;
-pub use config::{RuntimeConfig, Shown, WorldSource, WorldSpec};
+pub use config::{NoModules, RuntimeConfig, Shown, WorldSource, WorldSpec};
 pub use error::RuntimeError;
 pub use lifecycle::{Request, WorldStatus};
 pub use metrics::{RuntimeMetrics, WorldFigures};
 pub use observer::{NoObserver, Presence, RuntimeObserver};
+pub use plugins::{PluginState, PluginStatus};
 pub use query::WorldQuery;
 pub use recording::{ReplayReport, replay};
 pub use request::SnapshotTaken;

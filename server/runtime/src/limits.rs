@@ -55,6 +55,19 @@ pub const RESTART_BACKOFF_MS_MIN: u64 = 500;
 /// Milliseconds before a restart at most.
 pub const RESTART_BACKOFF_MS_MAX: u64 = 30_000;
 
+/// Faults of a plugin in one world within [`PLUGIN_FAULT_WINDOW_NS`] after which it is held back.
+pub const PLUGIN_FAULTS_MAX: usize = 3;
+/// Nanoseconds over which faults are counted, and without one after which a plugin is well again: a minute.
+pub const PLUGIN_FAULT_WINDOW_NS: u64 = 60_000_000_000;
+/// Nanoseconds that a plugin is held back the first time: a second. Doubles with each time in the window.
+pub const PLUGIN_BACKOFF_NS: u64 = 1_000_000_000;
+/// Nanoseconds that it is held back at most: a minute.
+pub const PLUGIN_BACKOFF_NS_MAX: u64 = 60_000_000_000;
+/// Times that a plugin is held back within [`PLUGIN_RESTART_WINDOW_NS`] before that is for good.
+pub const PLUGIN_RESTARTS_MAX: usize = 5;
+/// Nanoseconds over which these times are counted: ten minutes.
+pub const PLUGIN_RESTART_WINDOW_NS: u64 = 600_000_000_000;
+
 /// Threads on which the frames of one crowded world are made, at most.
 pub const ASSEMBLY_THREADS_MAX: usize = 8;
 

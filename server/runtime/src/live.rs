@@ -18,6 +18,7 @@ use crate::client::{Admitted, Client, ClientLine, Refusal};
 use crate::limits::{CLIENTS_PER_WORLD_MAX, RECORDING_BYTES_MAX};
 use crate::mailbox::Mailbox;
 use crate::outbox::Item;
+use crate::plugins::{Keeper, Wish};
 use crate::recording::writer::Recorder;
 use crate::replication::{Replication, schemas};
 use crate::roster::{Entrant, Roster};
@@ -38,6 +39,8 @@ pub(crate) struct Live {
     encoded: Vec<u8>,
     /// Content hash at the newest snapshot: what has not changed is not written again.
     pub snapshot_content: Option<u64>,
+    /// What becomes of its plugins.
+    pub keeper: Keeper,
     /// What newcomers are told, and how many components there were then.
     catalogue: Option<(usize, Arc<[ComponentSchema]>, CatalogueHash)>,
 }
@@ -57,6 +60,7 @@ impl Live {
             input: TickInput::default(),
             encoded: Vec::new(),
             snapshot_content: None,
+            keeper: Keeper::default(),
             catalogue: None,
         }
     }
@@ -67,8 +71,9 @@ impl Live {
     }
 
     /// One step: everything that waits at the door goes in, everything that came of it goes to whom it concerns.
-    pub fn tick(&mut self, now_ns: Nanos, mailbox: &Mailbox) -> Result<AdminResults, DecodeError> {
+    pub fn tick(&mut self, now_ns: Nanos, mailbox: &Mailbox, plugins: &Wish) -> Result<AdminResults, DecodeError> {
         self.input.commands.clear();
+        self.input.commands.extend(self.keeper.before(plugins, now_ns));
         self.roster.drain(&mut self.input.commands);
         mailbox.drain(&mut self.input.commands);
         self.encoded.clear();
@@ -77,6 +82,7 @@ impl Live {
         }
         self.note_inputs();
         let output = self.sim.tick(&self.input);
+        self.keeper.after(&output.admin_results, &output.plugin_faults, now_ns);
         if let Some(recorder) = &mut self.recorder {
             recorder.add(output.tick, Some(self.sim.state_hash()), &self.encoded);
         }

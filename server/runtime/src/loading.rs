@@ -39,7 +39,8 @@ fn load(slot: &Arc<Slot>) -> Result<Box<Live>, String> {
             return Err(format!("its snapshot belongs to session {}", snapshot.session));
         }
         Some(snapshot) => {
-            let sim = Sim::from_snapshot(&snapshot.state).map_err(|error| error.to_string())?;
+            let mut sim = Sim::from_snapshot(&snapshot.state).map_err(|error| error.to_string())?;
+            sim.provide_modules(Arc::clone(&slot.context.config.modules));
             slot.figures.snapshot_tick.store(snapshot.tick.0 + 1, Ordering::Relaxed);
             let mut live = Live::new(sim, Roster::restore(snapshot.seats, now));
             live.snapshot_content = Some(live.sim.content_hash());
@@ -55,14 +56,16 @@ fn load(slot: &Arc<Slot>) -> Result<Box<Live>, String> {
 
 fn from_source(slot: &Slot) -> Result<Sim, String> {
     let spec = &slot.spec;
-    match &spec.source {
+    let mut sim = match &spec.source {
         WorldSource::Scene(scene) => {
             let config =
                 SimConfig { session: slot.session, seed: spec.seed, tick_rate: spec.tick_rate, quotas: spec.quotas };
             Sim::from_scene(config, scene).map_err(|error| error.to_string())
         }
         WorldSource::Snapshot(bytes) => Sim::from_snapshot(bytes).map_err(|error| error.to_string()),
-    }
+    }?;
+    sim.provide_modules(Arc::clone(&slot.context.config.modules));
+    Ok(sim)
 }
 
 /// A recording that starts at the world's last boundary.

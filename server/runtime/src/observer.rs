@@ -2,7 +2,7 @@
 
 use hd1_core::{ParticipantId, SessionId};
 
-use crate::WorldStatus;
+use crate::{PluginState, WorldStatus};
 
 /// Told of what happens to worlds and their people.
 ///
@@ -10,6 +10,11 @@ use crate::WorldStatus;
 pub trait RuntimeObserver: Send + Sync + 'static {
     /// A world changed its status; `reason` says why it crashed.
     fn status_changed(&self, session: SessionId, status: WorldStatus, reason: Option<&str>);
+
+    /// A plugin of a world came into it, or does otherwise than before.
+    fn plugin_changed(&self, session: SessionId, plugin: &PluginState) {
+        let _ = (session, plugin);
+    }
 
     /// A participant entered, dropped out, came back or left.
     fn participant_changed(&self, session: SessionId, participant: ParticipantId, presence: Presence);

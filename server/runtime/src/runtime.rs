@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hd1_core::{ParticipantId, SessionId};
 use hd1_protocol::Operation;
-use hd1_sim::OpDone;
+use hd1_sim::{OpDone, PluginSpec};
 use hd1_transport::Link;
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
@@ -22,9 +22,11 @@ use crate::error::RuntimeError;
 use crate::lifecycle::{self, WorldStatus};
 use crate::metrics::{RuntimeMetrics, WorldFigures};
 use crate::observer::RuntimeObserver;
+use crate::plugins::PluginState;
 use crate::query::WorldQuery;
 use crate::request::{Reply, Request, SnapshotTaken};
 use crate::slot::Slot;
+use crate::time::Nanos;
 use crate::worlds::Worlds;
 
 /// Many worlds on a few threads. Cheap to clone; the last clone ends the threads without saving: call
@@ -192,6 +194,35 @@ impl Runtime {
         if let Some(slot) = self.0.worlds.find(session) {
             slot.set_shown(shown);
         }
+    }
+
+    /// Says which plugins a world has from its next tick on, in their order; answers once it has them. Of one that does
+    /// not tick they are noted, and what it cannot have is left out when it does.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Refused`] where it cannot have one of them: then it keeps those it had.
+    pub async fn set_plugins(&self, session: SessionId, plugins: Vec<PluginSpec>) -> Result<(), RuntimeError> {
+        let slot = self.find(session)?;
+        let before = slot.plugins();
+        let Some(answer) = slot.set_plugins(plugins) else { return Ok(()) };
+        let answer = answer.await.unwrap_or(Err(RuntimeError::NotFound)).map(drop);
+        if matches!(answer, Err(RuntimeError::Refused(_))) {
+            // What it has is what was wished for before: whoever loads it again is to have that as well.
+            slot.put_plugins_back(before.specs.clone());
+        }
+        answer
+    }
+
+    /// How a world's plugins do, in their order.
+    #[must_use]
+    pub fn plugin_states(&self, session: SessionId) -> Option<Vec<PluginState>> {
+        Some(self.0.worlds.find(session)?.plugin_states())
+    }
+
+    /// This instant on the timeline of the states.
+    #[must_use]
+    pub fn now_ns(&self) -> Nanos {
+        self.0.context.now_ns()
     }
 
     /// Where a world stands this instant and, after a crash, why.

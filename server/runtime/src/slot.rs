@@ -10,7 +10,7 @@ use hd1_core::{ClientType, ParticipantId, Role, SessionId};
 use hd1_protocol::Operation;
 use hd1_protocol::message::Welcome;
 use hd1_session::ResumeBook;
-use hd1_sim::OpDone;
+use hd1_sim::{OpDone, PluginSpec};
 use tokio::sync::oneshot;
 
 use crate::body::{Body, Finished};
@@ -22,6 +22,7 @@ use crate::lifecycle::WorldStatus;
 use crate::limits::REQUESTS_MAX;
 use crate::mailbox::{Mailbox, MailboxError};
 use crate::metrics::{Figures, add};
+use crate::plugins::{NOBODY, PluginState, Wish};
 use crate::request::{Reply, Request};
 use crate::roster::Entrant;
 use crate::scheduler::{Next, Runnable, TaskId};
@@ -38,6 +39,9 @@ pub(crate) struct Slot {
     pub resume: Mutex<ResumeBook<Resumable>>,
     /// How much each client is sent, from now on.
     shown: Mutex<Shown>,
+    /// Which plugins it is to have, from the next tick on, and how they do.
+    plugins: Mutex<Arc<Wish>>,
+    plugin_states: Mutex<Vec<PluginState>>,
     task: OnceLock<TaskId>,
     inbox: Mutex<Inbox>,
     /// Control-plane operations whose answers are awaited, by request.
@@ -89,6 +93,8 @@ impl Slot {
             figures: Figures::default(),
             resume: Mutex::new(ResumeBook::new(grace_us)),
             shown: Mutex::new(spec.shown),
+            plugins: Mutex::new(Arc::new(Wish { epoch: 1, request: NOBODY, specs: spec.plugins.clone() })),
+            plugin_states: Mutex::default(),
             task: OnceLock::new(),
             inbox: Mutex::default(),
             admin: Mutex::default(),
@@ -118,6 +124,53 @@ impl Slot {
     /// Changes it: what is bounded in a second at once, the view once the world is without clients.
     pub fn set_shown(&self, shown: Shown) {
         *lock(&self.shown) = shown;
+    }
+
+    /// Which plugins it is to have.
+    pub fn plugins(&self) -> Arc<Wish> {
+        Arc::clone(&lock(&self.plugins))
+    }
+
+    /// Says which plugins it is to have from the next tick on; where it ticks, the answer comes when that tick is done.
+    pub fn set_plugins(&self, specs: Vec<PluginSpec>) -> Option<oneshot::Receiver<Result<OpDone, RuntimeError>>> {
+        let (reply, answer) = oneshot::channel();
+        let ticks = self.status().0 == WorldStatus::Running;
+        let request = if ticks { self.context.next_key() } else { NOBODY };
+        if ticks {
+            lock(&self.admin).insert(request, reply);
+        }
+        let (epoch, before) = {
+            let mut wish = lock(&self.plugins);
+            let (epoch, before) = (wish.epoch + 1, wish.request);
+            *wish = Arc::new(Wish { epoch, request, specs });
+            (epoch, before)
+        };
+        tracing::debug!(session.id = %self.session, epoch, "its plugins are to change");
+        // A wish that no tick has seen is not done any more.
+        self.answer(before, Err(RuntimeError::Busy));
+        ticks.then_some(answer)
+    }
+
+    /// The wish of before holds again: the world has refused the newest. The world is not asked about it.
+    pub fn put_plugins_back(&self, specs: Vec<PluginSpec>) {
+        let mut wish = lock(&self.plugins);
+        *wish = Arc::new(Wish { epoch: wish.epoch, request: NOBODY, specs });
+    }
+
+    /// How its plugins do.
+    pub fn plugin_states(&self) -> Vec<PluginState> {
+        lock(&self.plugin_states).clone()
+    }
+
+    /// Their states have changed.
+    pub fn note_plugins(&self, states: Vec<PluginState>) {
+        let before = std::mem::replace(&mut *lock(&self.plugin_states), states.clone());
+        for state in states {
+            let same = |old: &&PluginState| old.id == state.id && old.version == state.version;
+            if before.iter().find(same).is_none_or(|old| old.status != state.status) {
+                self.context.observer.plugin_changed(self.session, &state);
+            }
+        }
     }
 
     /// Leaves a request.

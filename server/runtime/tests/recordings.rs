@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hd1_core::{ParticipantId, SessionId};
 use hd1_protocol::{InputSample, Operation, Pose};
 use hd1_runtime::recording::{Ending, replay};
-use hd1_runtime::{Request, WorldStatus};
+use hd1_runtime::{NoModules, Request, WorldStatus};
 use hd1_session::ServerEvent;
 use support::{Rig, TestClient, moving, panicking, spec};
 
@@ -54,7 +54,7 @@ async fn ten_thousand_ticks_of_cubes_with_players_replay_equal() {
     drop(rig.runtime.clone());
     let data = rig.dir;
     drop(rig.runtime);
-    let report = replay(&path).unwrap();
+    let report = replay(&path, Arc::new(NoModules)).unwrap();
     assert_eq!(report.first_mismatch, None);
     assert!(report.ticks >= 10_000, "{report:?}");
     assert!(report.is_equal(), "{report:?}");
@@ -91,7 +91,7 @@ fn tampered_ones_are_found(path: &Path) {
     changed[at..at + 16].fill(0xff);
     let copy = path.with_extension("changed");
     std::fs::write(&copy, changed).unwrap();
-    let report = replay(&copy).unwrap();
+    let report = replay(&copy, Arc::new(NoModules)).unwrap();
     assert_eq!((report.ending, report.is_equal()), (Ending::Damaged, false), "{report:?}");
 }
 
@@ -106,7 +106,7 @@ async fn a_recording_cut_short_by_a_kill_replays_up_to_there() {
     rig.runtime.drain(std::time::Duration::from_secs(5)).await;
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
-    let report = replay(&path).unwrap();
+    let report = replay(&path, Arc::new(NoModules)).unwrap();
     assert_eq!(report.ticks, 59);
     assert!(matches!(report.ending, Ending::Torn(_)) && report.is_equal(), "{report:?}");
 }
@@ -123,7 +123,7 @@ async fn a_recorded_crash_crashes_again() {
     let path = rig.files(session, "hd1r").pop().unwrap();
     let Rig { dir, runtime, .. } = rig;
     drop(runtime);
-    let report = replay(&path).unwrap();
+    let report = replay(&path, Arc::new(NoModules)).unwrap();
     assert_eq!((report.ticks, report.ending), (10, Ending::Crash));
     drop(dir);
 }

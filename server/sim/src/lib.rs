@@ -44,7 +44,7 @@ pub mod view;
 pub mod fault;
 
 pub use input::{Command, TickInput};
-pub use hd1_abi::{Module, Modules};
+pub use hd1_abi::{Fault, Module, Modules};
 pub use output::{Answered, Chat, Message, OpDone, OpResult, Recipients, Request, TickOutput, WorldEvent};
 pub use players::{Player, Players};
 pub use plugins::{PluginFault, PluginSpec};

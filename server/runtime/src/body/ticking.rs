@@ -89,8 +89,9 @@ impl Body {
         }
         let mut skipped = pacer.begin(now);
         live.set_client_bytes_per_s(slot.shown().1);
+        let plugins = slot.plugins();
         let began = slot.context.now_ns();
-        let stepped = catch_unwind(AssertUnwindSafe(|| live.tick(now, &slot.mailbox)));
+        let stepped = catch_unwind(AssertUnwindSafe(|| live.tick(now, &slot.mailbox, &plugins)));
         let ended = slot.context.now_ns();
         let took = ended.saturating_sub(began);
         let counters = &slot.context.counters;
@@ -98,6 +99,9 @@ impl Body {
             Ok(Ok(admin_results)) => {
                 slot.figures.tick.store(live.sim.current_tick().0, Ordering::Relaxed);
                 slot.figures.entities.store(live.sim.entity_count(), Ordering::Relaxed);
+                if let Some(states) = live.keeper.news() {
+                    slot.note_plugins(states);
+                }
                 for (request, result) in admin_results {
                     slot.answer(request, result.map_err(RuntimeError::Refused));
                 }

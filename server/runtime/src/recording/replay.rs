@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use hd1_core::{SessionId, Tick};
-use hd1_sim::Sim;
+use hd1_sim::{Modules, Sim};
 use serde::Serialize;
 
 use super::file::{Found, Reader, Record, RecordingFault};
@@ -60,13 +61,15 @@ impl ReplayReport {
     }
 }
 
-/// Replays the recording at `path`.
+/// Replays the recording at `path`. Plugins run where their modules are here; a run that was ended for its time then, or
+/// is now, is a tick that comes out differently.
 ///
 /// # Errors
 /// [`RecordingFault`] where not even the starting snapshot can be had.
-pub fn replay(path: &Path) -> Result<ReplayReport, RecordingFault> {
+pub fn replay(path: &Path, modules: Arc<dyn Modules>) -> Result<ReplayReport, RecordingFault> {
     let (header, mut reader) = Reader::open(path)?;
     let mut sim = Sim::from_snapshot(&header.state).map_err(|error| RecordingFault::Snapshot(error.to_string()))?;
+    sim.provide_modules(modules);
     let (session, from) = (header.session, header.tick);
     let mut report = ReplayReport { session, from, ticks: 0, first_mismatch: None, ending: Ending::Unread };
     loop {
@@ -134,10 +137,10 @@ mod tests {
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), honest).unwrap();
-        let report = replay(file.path()).unwrap();
+        let report = replay(file.path(), Arc::new(crate::config::NoModules)).unwrap();
         assert_eq!((report.ticks, report.first_mismatch, report.ending), (9, None, Ending::Whole));
         std::fs::write(file.path(), forged).unwrap();
-        let report = replay(file.path()).unwrap();
+        let report = replay(file.path(), Arc::new(crate::config::NoModules)).unwrap();
         assert_eq!(report.first_mismatch.map(|mismatch| mismatch.tick), Some(Tick(5)));
         assert!(!report.is_equal());
     }

@@ -188,6 +188,7 @@ pub fn spec(scene: &Arc<Scene>, initial: WorldStatus) -> WorldSpec {
         seed: 7,
         quotas: hd1_sim::Quotas::default(),
         shown: hd1_runtime::Shown::default(),
+        plugins: Vec::new(),
         initial,
     }
 }
