@@ -1,14 +1,17 @@
 //! The engine that compiles and runs modules, and the thread that lets their time pass.
 
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use hd1_abi::Guest;
-use wasmtime::{Config, Engine, OptLevel};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::cache::Cache;
 use crate::fault::LoadError;
-use crate::limits::{EPOCH, Limits, STACK_BYTES_MAX};
+use crate::limits::{EPOCH, INSTANCES_MAX, Limits, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::module::Module;
 use crate::pool::{Pool, Waste};
 
@@ -18,6 +21,7 @@ pub struct Host {
     engine: Engine,
     ticker: Arc<Ticker>,
     waste: Waste,
+    cache: Option<Cache>,
 }
 
 impl Host {
@@ -31,7 +35,15 @@ impl Host {
         let (waste, dropped) = mpsc::channel::<Box<dyn Guest>>();
         // Ends with the last that holds the other end.
         thread::Builder::new().name("hd1-waste".into()).spawn(move || dropped.iter().for_each(drop))?;
-        Ok(Host { engine, ticker, waste })
+        Ok(Host { engine, ticker, waste, cache: None })
+    }
+
+    /// Keeps what is compiled in a folder, where later hosts find it.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or not be made the owner's alone.
+    pub fn with_cache(self, folder: &Path) -> io::Result<Self> {
+        Ok(Host { cache: Some(Cache::open(folder)?), ..self })
     }
 
     /// Instances of a module for one tenant's worlds to take turns with.
@@ -45,13 +57,21 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
-        Module::compile(&self.engine, &self.ticker, wasm)
+        Module::compile(&self.engine, &self.ticker, self.cache.as_ref(), wasm)
     }
 }
 
 fn config() -> Config {
+    // Memory that was reserved once is given out again and again; to map it anew takes four times as long.
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_core_instances(INSTANCES_MAX)
+        .total_memories(INSTANCES_MAX)
+        .total_tables(INSTANCES_MAX)
+        .max_memory_size(Limits::default().memory_bytes)
+        .table_elements(TABLE_ELEMENTS_MAX);
     let mut config = Config::new();
     config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .cranelift_opt_level(OptLevel::Speed)
         // Fuel is the same on every machine, epochs are what a clock says: a run has to keep both.
         .consume_fuel(true)

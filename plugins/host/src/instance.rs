@@ -46,7 +46,17 @@ impl Instance {
         let run = instance.get_typed_func(&mut store, "hd1_run").map_err(fault)?;
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
-        Ok(Instance { store, memory, limits, reserve, run, buffer: (0, 0), is_broken: false, meter: None, _ticker: ticker })
+        Ok(Instance {
+            store,
+            memory,
+            limits,
+            reserve,
+            run,
+            buffer: (0, 0),
+            is_broken: false,
+            meter: None,
+            _ticker: ticker,
+        })
     }
 
     /// From now on its runs are counted.

@@ -11,6 +11,7 @@
 pub mod fault;
 pub mod limits;
 
+mod cache;
 mod host;
 mod imports;
 mod instance;

@@ -8,6 +8,11 @@ pub const MODULE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Bytes of stack that a module's calls may fill.
 pub const STACK_BYTES_MAX: usize = 512 * 1024;
+/// Instances of one server, working and idle: as many as plugins times threads that tick. Each has 4 GiB of addresses of its
+/// own and four maps of the kernel's 65,530 at most.
+pub const INSTANCES_MAX: u32 = 2_000;
+/// Compiled modules that are kept on disk.
+pub const CACHE_FILES_MAX: usize = 1_000;
 /// Lines that a plugin may log in a second, in all worlds together.
 pub const LOG_LINES_PER_S_MAX: u32 = 100;
 /// Lines of a plugin's log that are kept.

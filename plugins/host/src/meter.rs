@@ -1,6 +1,6 @@
 //! What a plugin's systems did: counters that every run adds to, and the last lines of its log.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -27,7 +27,10 @@ struct Counts {
     runs: AtomicU64,
     nanos: AtomicU64,
     fuel: AtomicU64,
-    faults: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    /// By kind. Seldom, so a lock will do.
+    faults: Mutex<BTreeMap<&'static str, u64>>,
     rows_refused: AtomicU64,
     commands_refused: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
@@ -67,8 +70,12 @@ pub struct SystemFigures {
     pub name: String,
     /// Runs that counted.
     pub runs: u64,
-    /// Runs that did not.
-    pub faults: u64,
+    /// Runs that did not, by the kind of their fault.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Bytes that it was handed: columns, messages, room for commands.
+    pub bytes_in: u64,
+    /// Bytes of columns and commands that were taken back.
+    pub bytes_out: u64,
     /// Time of all runs.
     pub total: Duration,
     /// Half of the runs took no longer, within a fifth.
@@ -90,7 +97,9 @@ impl Meter {
             runs: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             fuel: AtomicU64::new(0),
-            faults: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            faults: Mutex::default(),
             rows_refused: AtomicU64::new(0),
             commands_refused: AtomicU64::new(0),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -110,12 +119,16 @@ impl Meter {
     pub(crate) fn tell(&self, world: u128, system: usize, news: News<'_>) {
         let Some(counts) = self.systems.get(system) else { return };
         match news {
+            News::Moved { bytes_in, bytes_out } => {
+                counts.bytes_in.fetch_add(bytes_in as u64, Ordering::Relaxed);
+                counts.bytes_out.fetch_add(bytes_out as u64, Ordering::Relaxed);
+            }
             News::Said(level, text) => self.write(world, counts, level, text.to_owned()),
             News::Unsaid(count) => {
                 self.write(world, counts, LogLevel::Warn, format!("{count} more lines of this run are not kept"));
             }
             News::Fault(fault) => {
-                counts.faults.fetch_add(1, Ordering::Relaxed);
+                *counts.faults.lock().unwrap_or_else(PoisonError::into_inner).entry(fault.kind()).or_default() += 1;
                 self.write(world, counts, LogLevel::Error, format!("fault, its run counts for nothing: {fault}"));
             }
             News::Rows(count, first) => {
@@ -182,7 +195,9 @@ impl Counts {
         SystemFigures {
             name: self.name.clone(),
             runs: of(&self.runs),
-            faults: of(&self.faults),
+            faults: self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            bytes_in: of(&self.bytes_in),
+            bytes_out: of(&self.bytes_out),
             total: Duration::from_nanos(of(&self.nanos)),
             p50: quantile(0.5),
             p99: quantile(0.99),

@@ -7,6 +7,7 @@ use hd1_abi::{Fault, Plan, PlanError};
 use wasmtime::wasmparser::{Parser, Payload};
 use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, StoreLimitsBuilder, ValType};
 
+use crate::cache::Cache;
 use crate::fault::LoadError;
 use crate::host::Ticker;
 use crate::imports::{self, State};
@@ -28,7 +29,12 @@ const FUNCTIONS: [(&str, usize, &str); 2] = [
 ];
 
 impl Module {
-    pub(crate) fn compile(engine: &Engine, ticker: &Arc<Ticker>, wasm: &[u8]) -> Result<Self, LoadError> {
+    pub(crate) fn compile(
+        engine: &Engine,
+        ticker: &Arc<Ticker>,
+        cache: Option<&Cache>,
+        wasm: &[u8],
+    ) -> Result<Self, LoadError> {
         if wasm.len() > MODULE_BYTES_MAX {
             return Err(LoadError::TooMuch { what: "bytes of a module", max: MODULE_BYTES_MAX });
         }
@@ -36,7 +42,11 @@ impl Module {
         let plan = Arc::new(plan_of(wasm)?);
         let malformed = |error: wasmtime::Error| LoadError::Malformed(format!("{error:#}"));
         // The text form is for people: what is signed and run is the binary one.
-        let module = wasmtime::Module::from_binary(engine, wasm).map_err(malformed)?;
+        let module = match cache {
+            Some(cache) => cache.module(engine, wasm),
+            None => wasmtime::Module::from_binary(engine, wasm),
+        };
+        let module = module.map_err(malformed)?;
         check_imports(&module)?;
         check_exports(&module)?;
         let mut linker = Linker::new(engine);

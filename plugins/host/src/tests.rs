@@ -38,8 +38,7 @@ const RESERVE: &str = r#"
 fn plan() -> Plan {
     let query = Query { write: vec!["X".into()], read: vec!["V".into()], entities: true, ..Query::default() };
     let commands = vec!["X".into(), "test:toy/Mark".into()];
-    let system =
-        System { name: "drift".into(), queries: vec![query], commands, despawns: true, ..System::default() };
+    let system = System { name: "drift".into(), queries: vec![query], commands, despawns: true, ..System::default() };
     Plan { abi: 1, components: vec![], config: vec![], systems: vec![system] }
 }
 
@@ -206,12 +205,11 @@ fn a_module_has_as_much_memory_as_it_may_have() {
     let plan = serde_json::to_string(&plan()).unwrap();
     let large = host.load(&wasm_of(&plan, "(data (i32.const 70000) \"x\")", RESERVE, DRIFT)).unwrap();
     assert!(large.instantiate(ROOMY).is_err(), "a page has 65,536 bytes");
-    let table =
-        |elements: u32| host.load(&wasm_of(&plan, &format!("(table {elements} funcref)"), RESERVE, DRIFT)).unwrap();
-    table(100_000).instantiate(limits).unwrap();
-    assert!(table(100_001).instantiate(limits).is_err());
+    let table = |elements: u32| host.load(&wasm_of(&plan, &format!("(table {elements} funcref)"), RESERVE, DRIFT));
+    table(100_000).unwrap().instantiate(limits).unwrap();
+    assert!(table(100_001).unwrap_err().to_string().contains("exceeds the limit of 100000"));
     let small = Limits { memory_bytes: 65_535, ..ROOMY };
-    assert!(table(1).instantiate(small).is_err(), "its memory begins with a page");
+    assert!(table(1).unwrap().instantiate(small).is_err(), "its memory begins with a page");
 }
 
 #[test]
@@ -289,4 +287,58 @@ fn what_is_no_module_for_this_host_is_refused_before_it_runs() {
     assert!(refused(&with("(import \"hd1_sim_1\" \"log\" (memory 1))")).contains("no clock"));
     assert!(refused(&with("(memory i64 1)")).contains("no module that runs here"));
     assert!(refused(&with("(memory 1 1 shared)")).contains("no module that runs here"));
+}
+
+#[test]
+fn what_was_compiled_is_found_again_and_what_is_damaged_is_compiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("code");
+    let files = || {
+        let entries = std::fs::read_dir(&cache).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    let drift = wasm(DRIFT);
+    let run = || {
+        let host = Host::new().unwrap().with_cache(&cache).unwrap();
+        let mut instance = instance(&host, &drift, ROOMY);
+        World::new(100).tick(&mut instance).unwrap()
+    };
+    let first = run();
+    let [file] = &files()[..] else { panic!("{:?}", files()) };
+    let code = std::fs::read(file).unwrap();
+    assert_eq!(run(), first);
+    assert_eq!(std::fs::read(file).unwrap(), code, "it was not compiled again");
+    for damage in
+        [code[..code.len() / 2].to_vec(), Vec::new(), [&code[..code.len() - 1], &[!code[code.len() - 1]]].concat()]
+    {
+        std::fs::write(file, &damage).unwrap();
+        assert_eq!(run(), first);
+        assert_eq!(std::fs::read(file).unwrap().len(), code.len(), "it is whole again");
+    }
+}
+
+#[test]
+fn a_pool_gives_what_works_again_and_counts() {
+    let host = Host::new().unwrap();
+    let pool = host.pool(host.load(&wasm(DRIFT)).unwrap(), ROOMY);
+    pool.warm_up().unwrap();
+    let take = || hd1_abi::Module::take(&pool).unwrap();
+    let mut guest = take();
+    guest.buffer(1 << 20).unwrap();
+    let at = guest.output().as_ptr();
+    hd1_abi::Module::give(&pool, guest);
+    let mut guest = take();
+    assert_eq!(guest.output().as_ptr(), at, "the same");
+    guest.buffer(64).unwrap().fill(0);
+    guest.run(0).unwrap();
+    guest.break_down();
+    hd1_abi::Module::give(&pool, guest);
+    assert!(!take().is_broken(), "another");
+    let fault = Fault::Stack;
+    hd1_abi::Module::tell(&pool, 5, 0, hd1_abi::News::Fault(&fault));
+    let figures = pool.meter().figures().remove(0);
+    assert_eq!((figures.name.as_str(), figures.runs, figures.faults.get("stack")), ("drift", 1, Some(&1)));
+    assert!(figures.fuel > 0 && figures.p99 >= figures.p50 && figures.p50 > Duration::ZERO);
+    let lines = pool.meter().log(10);
+    assert_eq!((lines.len(), lines[0].world, lines[0].level), (1, 5, LogLevel::Error));
 }

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             seed: 1,
             quotas: hd1_sim::Quotas::default(),
             shown: hd1_runtime::Shown::default(),
-        plugins: Vec::new(),
+            plugins: Vec::new(),
             initial,
         };
         runtime.create(SessionId::generate(), spec).await?;

@@ -132,7 +132,9 @@ impl Keeper {
                 (self.is_behind, self.has_news) = (true, true);
             }
             let is_well = kept.recent.back().is_none_or(|last| now.saturating_sub(*last) > PLUGIN_FAULT_WINDOW_NS);
-            if kept.status == PluginStatus::Degraded && is_well && kept.since_ns < now.saturating_sub(PLUGIN_FAULT_WINDOW_NS)
+            if kept.status == PluginStatus::Degraded
+                && is_well
+                && kept.since_ns < now.saturating_sub(PLUGIN_FAULT_WINDOW_NS)
             {
                 kept.turn(PluginStatus::Running, now);
                 kept.reason = None;

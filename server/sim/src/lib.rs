@@ -43,8 +43,8 @@ pub mod view;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod fault;
 
-pub use input::{Command, TickInput};
 pub use hd1_abi::{Fault, Module, Modules};
+pub use input::{Command, TickInput};
 pub use output::{Answered, Chat, Message, OpDone, OpResult, Recipients, Request, TickOutput, WorldEvent};
 pub use players::{Player, Players};
 pub use plugins::{PluginFault, PluginSpec};

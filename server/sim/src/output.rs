@@ -1,10 +1,10 @@
 //! What leaves a tick besides the changed world.
 
+use crate::plugins::PluginFault;
 use bevy_ecs::resource::Resource;
 use hd1_core::{NetId, PlayerId, Tick};
 use hd1_protocol::message::{OpError, Participant};
 use hd1_schema::ComponentSchema;
-use crate::plugins::PluginFault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 

@@ -25,7 +25,9 @@ use crate::plugins::{Attached, PluginSpec};
 use crate::requests::Requests;
 use crate::scene_info::SceneInfo;
 use crate::step::{Random, SimConfig, Step};
-use crate::{authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, plugins, requests, rewind, state_hash};
+use crate::{
+    authority, avatar, entities, hierarchy, ingress, lifetime, motion, physics, plugins, requests, rewind, state_hash,
+};
 
 /// What the world was made with.
 #[derive(Resource, Clone, Debug)]

@@ -236,7 +236,10 @@ impl Layout {
     pub fn commands<'a>(&self, batch: &'a [u8]) -> Result<&'a [u8], Fault> {
         let len = batch[COMMANDS_LEN_AT..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len)) as usize;
         if len > self.commands.bytes || !len.is_multiple_of(4) {
-            return Err(Fault::Commands { word: 0, reason: "their length is no number of words that there is room for" });
+            return Err(Fault::Commands {
+                word: 0,
+                reason: "their length is no number of words that there is room for",
+            });
         }
         Ok(&batch[self.commands.at..][..len])
     }

@@ -33,6 +33,13 @@ pub trait Module: Send + Sync {
 /// Something that people should know.
 #[derive(Clone, Copy, Debug)]
 pub enum News<'a> {
+    /// A run was handed so many bytes, and so many were taken back.
+    Moved {
+        /// Of the batch.
+        bytes_in: usize,
+        /// Of written columns and commands.
+        bytes_out: usize,
+    },
     /// The system logged a line.
     Said(LogLevel, &'a str),
     /// It would have logged so many more.

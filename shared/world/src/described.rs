@@ -97,17 +97,22 @@ pub struct Color(pub [f32; 3]);
 
 field!(bool, Bool, None, |me| *me, |v| *v, |row, step| row.bool(*me), |out| out
     .extend_from_slice(&u32::from(*me).to_le_bytes()));
-field!(u32, U32, Some(1), |me| *me, |v| *v, |row, step| row.int(*me as i32), |out| out.extend_from_slice(&me.to_le_bytes()));
+field!(u32, U32, Some(1), |me| *me, |v| *v, |row, step| row.int(*me as i32), |out| out
+    .extend_from_slice(&me.to_le_bytes()));
 field!(i32, I32, Some(1), |me| *me, |v| *v, |row, step| row.int(*me), |out| out.extend_from_slice(&me.to_le_bytes()));
 field!(f32, F32, Some(1), |me| *me, |v| *v, |row, step| row.f32(*me, step), |out| canonical::put_f32s(out, &[*me]));
 field!([f32; 3], Vec3, Some(3), |me| *me, |v| *v, |row, step| row.vec3(*me, step), |out| canonical::put_f32s(out, me));
 field!([f32; 4], Quat, Some(4), |me| *me, |v| *v, |row, step| row.quat(*me), |out| canonical::put_f32s(out, me));
-field!(Color, Color, Some(3), |me| me.0, |v| Color(*v), |row, step| row.color(me.0), |out| canonical::put_f32s(out, &me.0));
+field!(Color, Color, Some(3), |me| me.0, |v| Color(*v), |row, step| row.color(me.0), |out| canonical::put_f32s(
+    out, &me.0
+));
 field!(NetId, Entity, Some(1), |me| me.0, |v| NetId(*v), |row, step| row.int(me.0 as i32), |out| out
     .extend_from_slice(&me.0.to_le_bytes()));
 field!(PlayerId, U32, Some(1), |me| me.0, |v| PlayerId(*v), |row, step| row.int(me.0 as i32), |out| out
     .extend_from_slice(&me.0.to_le_bytes()));
-field!(String, Text, None, |me| me.clone(), |v| v.clone(), |row, step| row.text(me), |out| canonical::put_text(out, me));
+field!(String, Text, None, |me| me.clone(), |v| v.clone(), |row, step| row.text(me), |out| canonical::put_text(
+    out, me
+));
 field!(Vec<[f32; 3]>, Points, None, |me| me.clone(), |v| v.clone(), |row, step| row.points(me, step), |out| {
     canonical::put_points(out, me)
 });

@@ -51,12 +51,7 @@ fn run_one(world: &mut World, plugin: &mut Plugin, moment: Moment) -> Result<(),
     let mut ran = Ok(());
     for (i, system) in systems.iter_mut().enumerate() {
         let seed = mix(moment.seed ^ mix(plugin.seed ^ mix(moment.step.tick.0 ^ (i as u64) << 48)));
-        let step = hd1_abi::Step {
-            tick: moment.step.tick.0,
-            seed,
-            dt: moment.step.dt,
-            hz: moment.step.rate.hz(),
-        };
+        let step = hd1_abi::Step { tick: moment.step.tick.0, seed, dt: moment.step.dt, hz: moment.step.rate.hz() };
         let mut run = Run { world: &mut *world, system, guest: &mut *guest, module: &**module, i, at: moment.world };
         if let Err(fault) = run.run(step, config) {
             module.tell(moment.world, i, News::Fault(&fault));
@@ -97,15 +92,19 @@ impl Run<'_> {
         self.guest.run(self.i)?;
         let plan = &self.module.plan().systems[self.i];
         // All that may be a fault comes before the first change.
-        let commands = command::read(layout.commands(self.guest.output())?, plan)?;
+        let command_bytes = layout.commands(self.guest.output())?;
+        let mut bytes_out = command_bytes.len();
+        let commands = command::read(command_bytes, plan)?;
         let mut refused = Refused::default();
         for (q, query) in self.system.queries.iter().enumerate() {
             for column in 0..plan.queries[q].write.len() {
                 let new = &self.guest.output()[layout.column(q, column)];
+                bytes_out += new.len();
                 query.write_column(self.world, column, new, now, &mut refused);
             }
         }
         self.system.last_run = Some(now);
+        self.module.tell(self.at, self.i, News::Moved { bytes_in: layout.bytes(), bytes_out });
         if let Some((id, what)) = refused.first {
             self.module.tell(self.at, self.i, News::Rows(refused.rows, &format!("entity {id}: {what}")));
         }

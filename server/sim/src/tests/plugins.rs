@@ -67,6 +67,9 @@ impl Module for Toy {
     }
     fn give(&self, _: Box<dyn Guest>) {}
     fn tell(&self, _: u128, system: usize, news: News<'_>) {
+        if matches!(news, News::Moved { .. }) {
+            return;
+        }
         self.told.lock().unwrap().push((system, format!("{news:?}")));
     }
 }
@@ -340,10 +343,10 @@ fn commands_keep_to_the_rules_of_operations() {
     attach(&mut sim, vec![spec("toy:do", "do")]).unwrap();
     tick(&mut sim, vec![join(1)]);
     let said = tick(&mut sim, vec![]).messages;
-    assert_eq!(said.iter().map(|m| (&m.to, m.data.to_string())).collect::<Vec<_>>(), [
-        (&Recipients::Everyone, "[1]".to_owned()),
-        (&Recipients::Players(vec![PlayerId(1)]), "\"hm\"".to_owned()),
-    ]);
+    assert_eq!(
+        said.iter().map(|m| (&m.to, m.data.to_string())).collect::<Vec<_>>(),
+        [(&Recipients::Everyone, "[1]".to_owned()), (&Recipients::Players(vec![PlayerId(1)]), "\"hm\"".to_owned()),]
+    );
     assert!(said.iter().all(|message| message.topic == "hello" && message.from == PlayerId(0)));
     let me = avatar(&sim, 1);
     let labelled = NetId(me.0 + 1);
