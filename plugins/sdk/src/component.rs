@@ -31,7 +31,11 @@ pub unsafe trait Component: Named + Copy + Default {
 
     /// Its row.
     fn words(&self) -> &[u32] {
-        // SAFETY: the trait's contract: so many words without padding, aligned to 4 or, without words, to nothing.
+        // Without fields it is aligned to nothing.
+        if Self::WORDS == 0 {
+            return &[];
+        }
+        // SAFETY: the trait's contract: so many words without padding.
         unsafe { std::slice::from_raw_parts(std::ptr::from_ref(self).cast(), Self::WORDS) }
     }
 }
