@@ -1,0 +1,99 @@
+//! One tick of a flock.
+
+use hd1_sdk::math::clamp_length;
+use hd1_sdk::prelude::*;
+
+use crate::grid::{Crowd, Grid};
+use crate::{Boid, FlockConfig};
+
+/// How much faster than its top speed a boid may be pushed back into the box, in metres a second for each metre outside.
+const BOX_SPEED_MAX: f32 = 4.0;
+/// How many of its cell a boid parts from. It looks at those after it, round and round, so none is looked at by all.
+const ELBOWS: usize = 6;
+/// Within this part of the box they begin to turn back.
+const INNER: f32 = 0.85;
+
+/// Turns and moves every boid.
+#[system]
+pub fn flock(
+    step: &Step,
+    config: &FlockConfig,
+    mut boids: Query<(&mut Transform, &mut Velocity), (With<Boid>, Without<RigidBody>, Ordered)>,
+) {
+    let (places, ways) = boids.slices();
+    // All boids see the flock as it was before any of them moved.
+    let seen: Vec<([f32; 3], [f32; 3])> =
+        places.iter().zip(&*ways).map(|(place, way)| (place.position, way.linear)).collect();
+    let grid = Grid::new(config, seen.iter().copied());
+    grid.for_each_cell(|rows, all| {
+        for (i, row) in rows.iter().enumerate() {
+            let (at, way) = seen[*row as usize];
+            let mut wish = fly_with(config, at, way, all);
+            for step in 1..=ELBOWS.min(rows.len() - 1) {
+                let other = rows[if i + step < rows.len() { i + step } else { i + step - rows.len() }];
+                wish = add(wish, part_from(config, sub(at, seen[other as usize].0)));
+            }
+            wish = add(wish, turn_back(config, at));
+            let (at, way) = fly(config, at, add(way, scale(wish, step.dt)), step.dt);
+            let (place, velocity) = (&mut places[*row as usize], &mut ways[*row as usize]);
+            place.position = at;
+            place.rotation = Quat::looking(way);
+            velocity.linear = way;
+        }
+    });
+}
+
+/// Alignment and cohesion: toward the mean way and the mean place of the neighbours.
+#[inline]
+fn fly_with(config: &FlockConfig, at: [f32; 3], way: [f32; 3], all: &Crowd) -> [f32; 3] {
+    // It is one of them itself.
+    let others = all.places[3] - 1.0;
+    if others < 1.0 {
+        return [0.0; 3];
+    }
+    let share = 1.0 / others;
+    std::array::from_fn(|axis| {
+        let mean_way = (all.ways[axis] - way[axis]) * share;
+        let mean_place = (all.places[axis] - at[axis]) * share;
+        config.alignment * (mean_way - way[axis]) + config.cohesion * (mean_place - at[axis])
+    })
+}
+
+/// Separation: away from one that is too near, the more the nearer.
+#[inline]
+fn part_from(config: &FlockConfig, away: [f32; 3]) -> [f32; 3] {
+    let distance = length(away).max(0.01);
+    let closeness = (config.elbow_room - distance).max(0.0);
+    scale(away, config.separation * closeness / distance)
+}
+
+/// Toward the middle, from where the box begins to end.
+#[inline]
+fn turn_back(config: &FlockConfig, at: [f32; 3]) -> [f32; 3] {
+    std::array::from_fn(|axis| {
+        let (off, inner) = (at[axis] - config.center[axis], config.half_extents[axis] * INNER);
+        (off.clamp(-inner, inner) - off) * BOX_SPEED_MAX
+    })
+}
+
+/// At a speed that is allowed, and not through a wall.
+#[inline]
+fn fly(config: &FlockConfig, at: [f32; 3], way: [f32; 3], dt: f32) -> ([f32; 3], [f32; 3]) {
+    let mut way = clamp_length(way, config.speed_max);
+    let speed = length(way);
+    let least = config.speed_min.min(config.speed_max);
+    if speed < least {
+        // One that stands still flies ahead.
+        way = if speed > 1.0e-6 { scale(way, least / speed) } else { [0.0, 0.0, -least] };
+    }
+    let mut next = add(at, scale(way, dt));
+    for axis in 0..3 {
+        let (middle, half) = (config.center[axis], config.half_extents[axis]);
+        let inside = next[axis].clamp(middle - half, middle + half);
+        if inside != next[axis] {
+            next[axis] = inside;
+            way[axis] = way[axis].abs().copysign(middle - inside);
+        }
+    }
+    (next, way)
+}
