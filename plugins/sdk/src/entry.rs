@@ -28,11 +28,10 @@ macro_rules! plugin {
                 systems: &[$(<$system as $crate::System>::PLAN),*],
             };
             const BYTES: usize = $crate::plan::render::<0>(&PARTS).1;
-            // A custom section, since it is bytes alone: nothing of it is in the module's memory.
+            // The compiler makes a custom section of it. It must not be `#[used]`, or its bytes were in memory as well.
             #[cfg(target_arch = "wasm32")]
             #[allow(unsafe_code)]
             #[unsafe(link_section = "hd1.plan")]
-            #[used]
             static SECTION: [u8; BYTES] = $crate::plan::render::<BYTES>(&PARTS).0;
             const TEXT: [u8; BYTES] = $crate::plan::render::<BYTES>(&PARTS).0;
             match ::core::str::from_utf8(&TEXT) {
@@ -86,6 +85,7 @@ mod memory {
 
     /// A buffer of so many bytes, aligned to a page; 0 where there is no memory.
     pub fn reserve(bytes: usize) -> usize {
+        #[cfg(feature = "panics")]
         super::report_panics();
         let (mut at, mut end) = (AT.load(Relaxed), END.load(Relaxed));
         let size = memory_size(0) * PAGE;
@@ -103,7 +103,7 @@ mod memory {
 }
 
 /// Lets a panic say what it was before it becomes a trap.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "panics"))]
 fn report_panics() {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     static DONE: AtomicBool = AtomicBool::new(false);

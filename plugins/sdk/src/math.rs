@@ -78,6 +78,14 @@ pub const fn lerp(a: f32, b: f32, t: f32) -> f32 {
     a + (b - a) * t
 }
 
+/// No less than `min` and no more than `max`. `f32::clamp` panics where they are the wrong way round, and what it would say
+/// then brings 15 kB of text-making into a module.
+#[inline]
+#[must_use]
+pub const fn bound(value: f32, min: f32, max: f32) -> f32 {
+    value.max(min).min(max)
+}
+
 /// Sine and cosine of an angle in radians, to the last bit or the one before it; for angles within a million or so.
 #[must_use]
 pub fn sin_cos(angle: f32) -> (f32, f32) {
@@ -156,25 +164,58 @@ impl Quat {
     /// That turns -Z, which is forward, to a direction, upright as far as it can be.
     #[must_use]
     pub fn looking(direction: [f32; 3]) -> Quat {
-        let forward = normalize(direction);
-        let level = (forward[0] * forward[0] + forward[2] * forward[2]).sqrt();
-        if level < 1.0e-6 {
-            // Straight up or down: a quarter about X, and any heading is as good.
-            let half = std::f32::consts::FRAC_1_SQRT_2;
-            return if forward[1] == 0.0 {
-                Quat::IDENTITY
-            } else {
-                Quat { x: half.copysign(forward[1]), y: 0.0, z: 0.0, w: half }
-            };
-        }
-        let yaw = half_angle(-forward[2] / level, -forward[0]);
-        let pitch = half_angle(level, forward[1]);
-        Quat { x: 0.0, y: yaw.1, z: 0.0, w: yaw.0 }.times(Quat { x: pitch.1, y: 0.0, z: 0.0, w: pitch.0 })
+        let [x, y, z] = direction;
+        let level = (x * x + z * z).sqrt();
+        let length = (x * x + y * y + z * z).sqrt();
+        // Half of an angle is half way between 0 and it: 1 + cos and sin, whatever their length. Nearly straight back that
+        // would be nothing, and is a half turn.
+        let (yaw_w, yaw_y) = if level - z > 1.0e-6 * level { (level - z, -x) } else { (0.0, 1.0) };
+        // Straight up or down any heading is as good.
+        let (yaw_w, yaw_y) = if level > 1.0e-12 { (yaw_w, yaw_y) } else { (1.0, 0.0) };
+        let (pitch_w, pitch_x) = (length + level, y);
+        let turned = Quat { x: yaw_w * pitch_x, y: yaw_y * pitch_w, z: -yaw_y * pitch_x, w: yaw_w * pitch_w };
+        turned.normalize()
     }
 }
 
-/// Cosine and sine of half of an angle, of its cosine and the sign of its sine.
-fn half_angle(cos: f32, sine_sign: f32) -> (f32, f32) {
-    let half = |square: f32| (square.max(0.0) * 0.5).sqrt();
-    (half(1.0 + cos), half(1.0 - cos).copysign(sine_sign))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sine_and_cosine_are_those_of_the_platform_nearly() {
+        for i in -20_000..20_000 {
+            let angle = i as f32 * 0.01;
+            let (sin, cos) = sin_cos(angle);
+            let wide = f64::from(angle);
+            assert!((f64::from(sin) - wide.sin()).abs() < 1.0e-7, "{angle}");
+            assert!((f64::from(cos) - wide.cos()).abs() < 1.0e-7, "{angle}");
+        }
+    }
+
+    #[test]
+    fn looking_turns_forward_that_way_and_stays_upright() {
+        let some = [-3.0, -1.0, -1.0e-4, 0.0, 1.0e-4, 0.5, 2.0];
+        for x in some {
+            for y in some {
+                for z in some.into_iter().filter(|z| [x, y, *z] != [0.0; 3]) {
+                    let turn = Quat::looking([x, y, z]);
+                    let forward = turn.rotate([0.0, 0.0, -1.0]);
+                    assert!(distance_squared(forward, normalize([x, y, z])) < 1.0e-5, "{x} {y} {z}: {forward:?}");
+                    let (right, up) = (turn.rotate([1.0, 0.0, 0.0]), turn.rotate([0.0, 1.0, 0.0]));
+                    assert!(right[1].abs() < 1.0e-4 && up[1] > -1.0e-4, "{x} {y} {z}: {right:?} {up:?}");
+                }
+            }
+        }
+        assert_eq!(Quat::looking([0.0; 3]), Quat::IDENTITY);
+    }
+
+    #[test]
+    fn turning_there_and_back_is_nothing() {
+        let turn = Quat::from_axis_angle(normalize([1.0, 2.0, -0.5]), 1.2);
+        let back = turn.inverse().rotate(turn.rotate([1.0, 2.0, 3.0]));
+        assert!(distance_squared(back, [1.0, 2.0, 3.0]) < 1.0e-10, "{back:?}");
+        let twice = Quat::from_axis_angle([0.0, 1.0, 0.0], 0.5).times(Quat::from_axis_angle([0.0, 1.0, 0.0], 0.7));
+        assert!((twice.w - Quat::from_axis_angle([0.0, 1.0, 0.0], 1.2).w).abs() < 1.0e-6);
+    }
 }

@@ -1,15 +1,17 @@
 //! One tick of a flock.
 
-use hd1_sdk::math::clamp_length;
+use hd1_sdk::math::{bound, clamp_length};
 use hd1_sdk::prelude::*;
 
-use crate::grid::{Crowd, Grid};
+use crate::grid::{Crowd, Grid, Seen};
 use crate::{Boid, FlockConfig};
 
 /// How much faster than its top speed a boid may be pushed back into the box, in metres a second for each metre outside.
 const BOX_SPEED_MAX: f32 = 4.0;
 /// How many of its cell a boid parts from. It looks at those after it, round and round, so none is looked at by all.
 const ELBOWS: usize = 6;
+/// Added to squared distances, in m2: what is nearer still does not push without bound.
+const NEAREST_SQUARED: f32 = 0.25;
 /// Within this part of the box they begin to turn back.
 const INNER: f32 = 0.85;
 
@@ -21,31 +23,28 @@ pub fn flock(
     mut boids: Query<(&mut Transform, &mut Velocity), (With<Boid>, Without<RigidBody>, Ordered)>,
 ) {
     let (places, ways) = boids.slices();
-    // All boids see the flock as it was before any of them moved.
-    let seen: Vec<([f32; 3], [f32; 3])> =
-        places.iter().zip(&*ways).map(|(place, way)| (place.position, way.linear)).collect();
-    let grid = Grid::new(config, seen.iter().copied());
-    grid.for_each_cell(|rows, all| {
-        for (i, row) in rows.iter().enumerate() {
-            let (at, way) = seen[*row as usize];
-            let mut wish = fly_with(config, at, way, all);
-            for step in 1..=ELBOWS.min(rows.len() - 1) {
-                let other = rows[if i + step < rows.len() { i + step } else { i + step - rows.len() }];
-                wish = add(wish, part_from(config, sub(at, seen[other as usize].0)));
+    let grid = Grid::new(config, places.iter().zip(&*ways).map(|(place, way)| (place.position, way.linear)));
+    grid.for_each_cell(|cell, all| {
+        for (i, boid) in cell.iter().enumerate() {
+            let mut wish = add(fly_with(config, boid, all), turn_back(config, boid.at));
+            let (before, after) = cell.split_at(i);
+            for other in after.iter().skip(1).chain(before).take(ELBOWS) {
+                wish = add(wish, part_from(config, sub(boid.at, other.at)));
             }
-            wish = add(wish, turn_back(config, at));
-            let (at, way) = fly(config, at, add(way, scale(wish, step.dt)), step.dt);
-            let (place, velocity) = (&mut places[*row as usize], &mut ways[*row as usize]);
-            place.position = at;
-            place.rotation = Quat::looking(way);
-            velocity.linear = way;
+            let (at, way) = fly(config, boid.at, add(boid.way, scale(wish, step.dt)), step.dt);
+            let row = boid.row as usize;
+            if let (Some(place), Some(velocity)) = (places.get_mut(row), ways.get_mut(row)) {
+                place.position = at;
+                place.rotation = Quat::looking(way);
+                velocity.linear = way;
+            }
         }
     });
 }
 
 /// Alignment and cohesion: toward the mean way and the mean place of the neighbours.
 #[inline]
-fn fly_with(config: &FlockConfig, at: [f32; 3], way: [f32; 3], all: &Crowd) -> [f32; 3] {
+fn fly_with(config: &FlockConfig, boid: &Seen, all: &Crowd) -> [f32; 3] {
     // It is one of them itself.
     let others = all.places[3] - 1.0;
     if others < 1.0 {
@@ -53,18 +52,19 @@ fn fly_with(config: &FlockConfig, at: [f32; 3], way: [f32; 3], all: &Crowd) -> [
     }
     let share = 1.0 / others;
     std::array::from_fn(|axis| {
-        let mean_way = (all.ways[axis] - way[axis]) * share;
-        let mean_place = (all.places[axis] - at[axis]) * share;
-        config.alignment * (mean_way - way[axis]) + config.cohesion * (mean_place - at[axis])
+        let mean_way = (all.ways[axis] - boid.way[axis]) * share;
+        let mean_place = (all.places[axis] - boid.at[axis]) * share;
+        config.alignment * (mean_way - boid.way[axis]) + config.cohesion * (mean_place - boid.at[axis])
     })
 }
 
 /// Separation: away from one that is too near, the more the nearer.
 #[inline]
 fn part_from(config: &FlockConfig, away: [f32; 3]) -> [f32; 3] {
-    let distance = length(away).max(0.01);
-    let closeness = (config.elbow_room - distance).max(0.0);
-    scale(away, config.separation * closeness / distance)
+    let squared = dot(away, away);
+    let room = config.elbow_room * config.elbow_room;
+    // Without a root; two in one place have no direction to part in.
+    scale(away, config.separation * (room - squared).max(0.0) / (room * (squared + NEAREST_SQUARED)))
 }
 
 /// Toward the middle, from where the box begins to end.
@@ -72,7 +72,7 @@ fn part_from(config: &FlockConfig, away: [f32; 3]) -> [f32; 3] {
 fn turn_back(config: &FlockConfig, at: [f32; 3]) -> [f32; 3] {
     std::array::from_fn(|axis| {
         let (off, inner) = (at[axis] - config.center[axis], config.half_extents[axis] * INNER);
-        (off.clamp(-inner, inner) - off) * BOX_SPEED_MAX
+        (bound(off, -inner, inner) - off) * BOX_SPEED_MAX
     })
 }
 
@@ -89,7 +89,7 @@ fn fly(config: &FlockConfig, at: [f32; 3], way: [f32; 3], dt: f32) -> ([f32; 3],
     let mut next = add(at, scale(way, dt));
     for axis in 0..3 {
         let (middle, half) = (config.center[axis], config.half_extents[axis]);
-        let inside = next[axis].clamp(middle - half, middle + half);
+        let inside = bound(next[axis], middle - half, middle + half);
         if inside != next[axis] {
             next[axis] = inside;
             way[axis] = way[axis].abs().copysign(middle - inside);
