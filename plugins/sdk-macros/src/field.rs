@@ -33,7 +33,7 @@ enum Given {
     Nothing,
     Numbers(Vec<Number>),
     /// A variant of a choice.
-    Variant(Expr),
+    Variant(Box<Expr>),
 }
 
 impl Declared {
@@ -147,7 +147,7 @@ impl Number {
 fn given(expr: Expr) -> Result<Given> {
     match &expr {
         Expr::Array(array) => Ok(Given::Numbers(array.elems.iter().map(number).collect::<Result<_>>()?)),
-        Expr::Path(_) => Ok(Given::Variant(expr)),
+        Expr::Path(_) => Ok(Given::Variant(Box::new(expr))),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => color(text),
         Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
             let digit = u8::from(flag.value);

@@ -43,6 +43,8 @@ pub fn system(attribute: &TokenStream, function: &ItemFn) -> Result<TokenStream>
     let visibility = &function.vis;
     let doc = format!("The system [`{name}()`].");
     Ok(quote! {
+        // What a system asks for stands in its signature, however much that is.
+        #[allow(clippy::type_complexity, clippy::too_many_arguments)]
         #function
 
         #[doc = #doc]

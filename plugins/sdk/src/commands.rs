@@ -162,9 +162,6 @@ pub struct Room {
 }
 
 impl Room {
-    pub(crate) const NONE: Room =
-        Room { words: std::ptr::null_mut(), len: 0, used: Cell::new(0), is_full: Cell::new(false) };
-
     /// # Safety
     /// So many words at the address are this room's alone.
     pub(crate) unsafe fn new(words: *mut u32, len: usize) -> Self {

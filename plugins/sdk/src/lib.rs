@@ -68,7 +68,7 @@ pub use words::{Color, Entity, Flag, Player, Quat};
 /// What a plugin needs as a rule.
 pub mod prelude {
     pub use crate::builtin::*;
-    pub use crate::math::{add, cross, distance_squared, dot, length, normalize, scale, sub};
+    pub use crate::math::{add, bound, cross, distance_squared, dot, larger, length, normalize, scale, smaller, sub};
     pub use crate::{
         Added, Changed, Choice, Color, Commands, Component, Config, ContactStarted, ContactStopped, Despawn, Entity,
         Flag, Messages, Ordered, Player, PlayerInput, Quat, Query, Rng, Say, Spawn, Step, Topic, With, Without, log,

@@ -78,12 +78,26 @@ pub const fn lerp(a: f32, b: f32, t: f32) -> f32 {
     a + (b - a) * t
 }
 
+/// The smaller one; `b` where they cannot be compared. `f32::min` minds such cases, and in a module that is a call.
+#[inline]
+#[must_use]
+pub const fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The larger one; `b` where they cannot be compared. `f32::max` minds such cases, and in a module that is a call.
+#[inline]
+#[must_use]
+pub const fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 /// No less than `min` and no more than `max`. `f32::clamp` panics where they are the wrong way round, and what it would say
 /// then brings 15 kB of text-making into a module.
 #[inline]
 #[must_use]
 pub const fn bound(value: f32, min: f32, max: f32) -> f32 {
-    value.max(min).min(max)
+    smaller(larger(value, min), max)
 }
 
 /// Sine and cosine of an angle in radians, to the last bit or the one before it; for angles within a million or so.
@@ -96,14 +110,14 @@ pub fn sin_cos(angle: f32) -> (f32, f32) {
     let z = x * x;
     let w = z * z;
     let sin = x
-        + z * x * (-0.166666666416265235595 + z * 0.0083333293858894631756)
-        + z * x * w * (-0.000198393348360966317347 + z * 0.0000027183114939898219064);
+        + z * x * (-0.166_666_666_416_265_24 + z * 0.008_333_329_385_889_463)
+        + z * x * w * (-0.000_198_393_348_360_966_32 + z * 0.000_002_718_311_493_989_822);
     let cos = 1.0
-        + z * -0.499999997251031003120
-        + w * 0.0416666233237390631894
-        + w * z * (-0.00138867637746099294692 + z * 0.0000243904487962774090654);
+        + z * -0.499_999_997_251_031
+        + w * 0.041_666_623_323_739_06
+        + w * z * (-0.001_388_676_377_460_993 + z * 0.000_024_390_448_796_277_41);
     let (sin, cos) = (sin as f32, cos as f32);
-    match quarters.rem_euclid(4.0) as u8 {
+    match quarters as i64 & 3 {
         0 => (sin, cos),
         1 => (cos, -sin),
         2 => (-sin, -cos),

@@ -30,8 +30,9 @@ pub const BLOCK: usize = 16;
 pub struct Query<'r, D: QueryData, F: QueryFilter = ()> {
     raw: D::Raw,
     rows: usize,
-    // Of the run, whose columns it may change; `F` is only a word.
-    marker: PhantomData<(&'r mut (), fn() -> F)>,
+    /// Of the run, whose columns it may change.
+    run: PhantomData<&'r mut ()>,
+    filter: PhantomData<F>,
 }
 
 // SAFETY: a query takes the columns that its place in the table names, and no two places name the same.
@@ -43,7 +44,7 @@ unsafe impl<'r, D: QueryData, F: QueryFilter> SystemParam<'r> for Query<'r, D, F
         unsafe {
             let entry = run.table().add(place.table);
             let raw = D::raw(run.base(), entry);
-            Query { raw, rows: entry.read() as usize, marker: PhantomData }
+            Query { raw, rows: entry.read() as usize, run: PhantomData, filter: PhantomData }
         }
     }
 }

@@ -51,15 +51,16 @@ impl Run {
     /// # Safety
     /// A batch of the system lies at `base`, as the interface says, and is this run's alone.
     unsafe fn new(base: *mut u8) -> Self {
-        let mut run = Run { base, room: Room::NONE };
+        // SAFETY: the caller's.
+        let word = |word| unsafe { header(base, word) };
         // SAFETY: the room for commands lies in the batch at its offset.
-        run.room = unsafe { Room::new(base.add(run.header(ROOM)).cast(), run.header(ROOM_BYTES) / 4) };
-        run
+        let room = unsafe { Room::new(base.add(word(ROOM)).cast(), word(ROOM_BYTES) / 4) };
+        Run { base, room }
     }
 
     fn header(&self, word: usize) -> usize {
-        // SAFETY: the header has 16 words.
-        unsafe { self.base.cast::<u32>().add(word).read() as usize }
+        // SAFETY: the batch is at `base` as long as the run is.
+        unsafe { header(self.base, word) }
     }
 
     pub(crate) fn base(&self) -> *mut u8 {
@@ -85,6 +86,13 @@ impl Run {
         unsafe { self.base.cast::<u32>().add(USED_BYTES).write(self.room.used_words() as u32 * 4) };
         ended.0
     }
+}
+
+/// # Safety
+/// A batch lies at `base`, and `word` is one of its header's 16.
+unsafe fn header(base: *mut u8, word: usize) -> usize {
+    // SAFETY: the caller's.
+    unsafe { base.cast::<u32>().add(word).read() as usize }
 }
 
 /// Runs a system on a batch; 0 is success.

@@ -55,8 +55,8 @@ pub fn turn(step: &Step, config: &DayConfig, mut suns: Query<(&mut Transform, &m
         place.rotation = Quat::looking(scale(toward, -1.0));
         let up = toward[1].clamp(0.0, 1.0);
         // It is at its full strength a sixth of the way up, and its colour is that of noon a third of the way up.
-        light.intensity = sun.strength * (up * 6.0).min(1.0);
-        let noon = (up * 3.0).min(1.0);
+        light.intensity = sun.strength * smaller(up * 6.0, 1.0);
+        let noon = smaller(up * 3.0, 1.0);
         light.color = Color(std::array::from_fn(|part| lerp(sun.low.0[part], sun.high.0[part], noon)));
         light.kind = LightKind::Directional;
     });

@@ -1,6 +1,6 @@
 //! One tick of a flock.
 
-use hd1_sdk::math::{bound, clamp_length};
+use hd1_sdk::math::clamp_length;
 use hd1_sdk::prelude::*;
 
 use crate::grid::{Crowd, Grid, Seen};
@@ -15,13 +15,12 @@ const NEAREST_SQUARED: f32 = 0.25;
 /// Within this part of the box they begin to turn back.
 const INNER: f32 = 0.85;
 
+/// In the order of their numbers, since floats are added up over them.
+type OfBoids = (With<Boid>, Without<RigidBody>, Ordered);
+
 /// Turns and moves every boid.
 #[system]
-pub fn flock(
-    step: &Step,
-    config: &FlockConfig,
-    mut boids: Query<(&mut Transform, &mut Velocity), (With<Boid>, Without<RigidBody>, Ordered)>,
-) {
+pub fn flock(step: &Step, config: &FlockConfig, mut boids: Query<(&mut Transform, &mut Velocity), OfBoids>) {
     let (places, ways) = boids.slices();
     let grid = Grid::new(config, places.iter().zip(&*ways).map(|(place, way)| (place.position, way.linear)));
     grid.for_each_cell(|cell, all| {
@@ -64,7 +63,7 @@ fn part_from(config: &FlockConfig, away: [f32; 3]) -> [f32; 3] {
     let squared = dot(away, away);
     let room = config.elbow_room * config.elbow_room;
     // Without a root; two in one place have no direction to part in.
-    scale(away, config.separation * (room - squared).max(0.0) / (room * (squared + NEAREST_SQUARED)))
+    scale(away, config.separation * larger(room - squared, 0.0) / (room * (squared + NEAREST_SQUARED)))
 }
 
 /// Toward the middle, from where the box begins to end.
@@ -81,7 +80,7 @@ fn turn_back(config: &FlockConfig, at: [f32; 3]) -> [f32; 3] {
 fn fly(config: &FlockConfig, at: [f32; 3], way: [f32; 3], dt: f32) -> ([f32; 3], [f32; 3]) {
     let mut way = clamp_length(way, config.speed_max);
     let speed = length(way);
-    let least = config.speed_min.min(config.speed_max);
+    let least = smaller(config.speed_min, config.speed_max);
     if speed < least {
         // One that stands still flies ahead.
         way = if speed > 1.0e-6 { scale(way, least / speed) } else { [0.0, 0.0, -least] };

@@ -38,7 +38,7 @@ pub fn boost(
     mut boosted: Query<(&mut Transform, &Velocity, &Boost), (Without<RigidBody>, Without<Authority>)>,
 ) {
     boosted.for_each(|(place, velocity, boost)| {
-        let more = boost.factor.min(config.factor_max) - 1.0;
+        let more = smaller(boost.factor, config.factor_max) - 1.0;
         place.position = add(place.position, scale(velocity.linear, more * step.dt));
     });
 }
@@ -59,7 +59,7 @@ pub fn sprint(
             let facing = Quat::from_axis_angle([0.0, 1.0, 0.0], input.yaw);
             let way = facing.rotate([input.strafe, 0.0, -input.forward]);
             // Diagonals are no faster; a half-pushed stick stays half as fast.
-            let reach = config.sprint_speed * step.dt / length(way).max(1.0);
+            let reach = config.sprint_speed * step.dt / larger(length(way), 1.0);
             place.position = add(place.position, scale(way, reach));
         }
     }

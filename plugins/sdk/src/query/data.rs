@@ -250,6 +250,7 @@ macro_rules! data {
                 // A function of its own, since only its parameters are known not to overlap: without that, the rows of a
                 // block could not be worked on side by side.
                 #[inline]
+                #[allow(clippy::too_many_arguments)]
                 fn block<'a, Acc, Fun: FnMut(Acc, $item) -> Acc, $($generics)+>(
                     mut acc: Acc,
                     fun: &mut Fun,
