@@ -1,7 +1,9 @@
-//! The macros of `hd1-sdk`: they write down what an author has said, and leave it to the SDK's traits to say what it means.
+//! The macros of `hd1-sdk`: they write down what an author has said, and leave it to the SDK's traits to say what it
+//! means.
 //!
-//! No macro guesses at a type by its name. A field's kind, and what a system's parameter asks for, are constants of traits
-//! that the compiler resolves, so aliases work, and a type that does not fit is refused in the words of the trait.
+//! No macro guesses at a type by its name. A field's kind, and what a system's parameter asks for, are constants of
+//! traits that the compiler resolves, so aliases work, and a type that does not fit is refused in the words of the
+//! trait.
 
 use proc_macro::TokenStream;
 
@@ -15,8 +17,8 @@ mod text;
 ///
 /// `#[component(delivery = "state" | "reliable" | "hidden", writable, name = "...")]` says how changes reach clients
 /// (`hidden` where nothing is said), whether clients may write it, and its name where that is not the struct's.
-/// `#[field(min = 0, max = 5, step = 0.01, default = 1, unit = "m/s", above = 0)]` bounds a field; `above` is a least value
-/// that is itself refused. Comments become the text that operators read. It brings `Clone`, `Copy` and `Default`.
+/// `#[field(min = 0, max = 5, step = 0.01, default = 1, unit = "m/s", above = 0)]` bounds a field; `above` is a least
+/// value that is itself refused. Comments become the text that operators read. It brings `Clone`, `Copy` and `Default`.
 #[proc_macro_derive(Component, attributes(component, field))]
 pub fn component(input: TokenStream) -> TokenStream {
     expand(input, component::component)
@@ -28,8 +30,8 @@ pub fn config(input: TokenStream) -> TokenStream {
     expand(input, component::config)
 }
 
-/// An enumeration that can be a field: `#[repr(u32)]`, variants without values, their names in `snake_case`. The first is
-/// the one where nothing is said.
+/// An enumeration that can be a field: `#[repr(u32)]`, variants without values, their names in `snake_case`. The first
+/// is the one where nothing is said.
 #[proc_macro_derive(Choice)]
 pub fn choice(input: TokenStream) -> TokenStream {
     expand(input, choice::choice)

@@ -41,6 +41,8 @@ pub fn system(attribute: &TokenStream, function: &ItemFn) -> Result<TokenStream>
         arguments.push(argument);
     }
     let visibility = &function.vis;
+    // With the function's span, the compiler's error stands at the system and not at the plugin.
+    let check = quote_spanned!(name.span() => const _: () = <#name as ::hd1_sdk::System>::PLAN.check(););
     let doc = format!("The system [`{name}()`].");
     Ok(quote! {
         // What a system asks for stands in its signature, however much that is.
@@ -51,6 +53,8 @@ pub fn system(attribute: &TokenStream, function: &ItemFn) -> Result<TokenStream>
         #[allow(non_camel_case_types)]
         #visibility enum #name {}
 
+        #check
+
         #[automatically_derived]
         impl ::hd1_sdk::System for #name {
             const PLAN: ::hd1_sdk::plan::SystemPlan = ::hd1_sdk::plan::SystemPlan {
@@ -59,7 +63,6 @@ pub fn system(attribute: &TokenStream, function: &ItemFn) -> Result<TokenStream>
             };
 
             fn run(run: &::hd1_sdk::system::Run) -> ::hd1_sdk::system::Ended {
-                const { Self::PLAN.check() };
                 #(#lines)*
                 ::hd1_sdk::system::Outcome::ended(#name(#(#arguments),*))
             }

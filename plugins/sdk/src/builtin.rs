@@ -1,8 +1,8 @@
 //! The components that every world has.
 //!
-//! What is made of words can be read, and most of it written. [`Owner`], [`Authority`], [`Avatar`] and [`CameraView`] are
-//! read alone. The last ones here hold text, points or `bool`s: queries can ask whether they are there. A test holds all
-//! of them against the server's own, so that neither can change alone.
+//! What is made of words can be read, and most of it written. [`Owner`], [`Authority`], [`Avatar`] and [`CameraView`]
+//! are read alone. The last ones here hold text, points or `bool`s: queries can ask whether they are there. A test
+//! holds all of them against the server's own, so that neither can change alone.
 
 use crate::component::Named;
 use crate::{Choice, Color, Component, Entity, Player, Quat};

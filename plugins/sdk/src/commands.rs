@@ -199,8 +199,8 @@ impl Room {
         Some(unsafe { self.words.add(used) })
     }
 
-    /// Lets `write` fill what is left with bytes, after a head whose last word is to be their number. It returns how many
-    /// it wrote, or `None` where they were too many.
+    /// Lets `write` fill what is left with bytes, after a head whose last word is to be their number. It returns how
+    /// many it wrote, or `None` where they were too many.
     pub(crate) fn put_bytes(&self, head: [u32; 3], write: impl FnOnce(&mut [u8]) -> Option<usize>) {
         let Some(at) = self.take(head.len() + 1) else { return };
         let used = self.used.get();

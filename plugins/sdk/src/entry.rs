@@ -11,8 +11,9 @@
 /// # fn main() { assert_eq!(PLAN, r#"{"abi":1,"systems":[{"name":"rest"}]}"#); }
 /// ```
 ///
-/// `components` are the plugin's own, `config: TheType` may be left out, and `systems` have their numbers in this order.
-/// `PLAN` is the plan's JSON. Components that several plugins share stand in a crate of their own, without this macro.
+/// `components` are the plugin's own, `config: TheType` may be left out, and `systems` have their numbers in this
+/// order. `PLAN` is the plan's JSON. Components that several plugins share stand in a crate of their own, without this
+/// macro.
 #[macro_export]
 macro_rules! plugin {
     (
@@ -73,8 +74,8 @@ pub use memory::reserve;
 mod memory {
     //! The buffer for batches.
     //!
-    //! It is taken from the module's memory directly: an allocator is 7 kB that a plugin which allocates nothing need not
-    //! have. As long as nothing else grew the memory since, the buffer lies at its end and grows with it.
+    //! It is taken from the module's memory directly: an allocator is 7 kB that a plugin which allocates nothing need
+    //! not have. As long as nothing else grew the memory since, the buffer lies at its end and grows with it.
 
     use std::arch::wasm32::{memory_grow, memory_size};
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

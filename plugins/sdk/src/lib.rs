@@ -1,10 +1,11 @@
-//! Writes sim plugins in Rust: a world's components as columns, systems that work through them, and what they leave behind.
+//! Writes sim plugins in Rust: a world's components as columns, systems that work through them, and what they leave
+//! behind.
 //!
-//! A plugin is a `cdylib` for `wasm32-unknown-unknown`. It declares its own components with [`derive@Component`], what an
-//! operator can set with [`derive@Config`], its systems with [`macro@system`], and all of it with [`plugin!`], which writes
-//! the plan into the module. The interface below, told in `plugins/SIM.md`, is not seen. Nothing here keeps anything from
-//! run to run, and neither may a plugin: what is to be kept is a component. Start with [`query`], then [`commands`];
-//! `testing` runs systems in plain `cargo test`.
+//! A plugin is a `cdylib` for `wasm32-unknown-unknown`. It declares its own components with [`derive@Component`], what
+//! an operator can set with [`derive@Config`], its systems with [`macro@system`], and all of it with [`plugin!`], which
+//! writes the plan into the module. The interface below, told in `plugins/SIM.md`, is not seen. Nothing here keeps
+//! anything from run to run, and neither may a plugin: what is to be kept is a component. Start with [`query`], then
+//! [`commands`]; `testing` runs systems in plain `cargo test`.
 //!
 //! ```
 //! use hd1_sdk::prelude::*;

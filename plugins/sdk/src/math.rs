@@ -1,7 +1,7 @@
 //! Vectors and quaternions, the same bits natively and in a module.
 //!
-//! Sums, products, quotients and roots are exact instructions everywhere. The sine is not, and the platform's differs from
-//! a module's, so it is computed here, from products and sums alone.
+//! Sums, products, quotients and roots are exact instructions everywhere. The sine is not, and the platform's differs
+//! from a module's, so it is computed here, from products and sums alone.
 
 use crate::Quat;
 
@@ -92,8 +92,8 @@ pub const fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
-/// No less than `min` and no more than `max`. `f32::clamp` panics where they are the wrong way round, and what it would say
-/// then brings 15 kB of text-making into a module.
+/// No less than `min` and no more than `max`. `f32::clamp` panics where they are the wrong way round, and what it would
+/// say then brings 15 kB of text-making into a module.
 #[inline]
 #[must_use]
 pub const fn bound(value: f32, min: f32, max: f32) -> f32 {
@@ -181,8 +181,8 @@ impl Quat {
         let [x, y, z] = direction;
         let level = (x * x + z * z).sqrt();
         let length = (x * x + y * y + z * z).sqrt();
-        // Half of an angle is half way between 0 and it: 1 + cos and sin, whatever their length. Nearly straight back that
-        // would be nothing, and is a half turn.
+        // Half of an angle is half way between 0 and it: 1 + cos and sin, whatever their length. Nearly straight back
+        // that would be nothing, and is a half turn.
         let (yaw_w, yaw_y) = if level - z > 1.0e-6 * level { (level - z, -x) } else { (0.0, 1.0) };
         // Straight up or down any heading is as good.
         let (yaw_w, yaw_y) = if level > 1.0e-12 { (yaw_w, yaw_y) } else { (1.0, 0.0) };

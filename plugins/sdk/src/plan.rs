@@ -1,7 +1,7 @@
 //! The plan as constants: gathered from the types of systems, checked and written as JSON while the plugin compiles.
 //!
-//! [`plugin!`](crate::plugin) does it all; a mistake that the server would find when the plugin is attached is an error of
-//! the compiler here.
+//! [`plugin!`](crate::plugin) does it all; a mistake that the server would find when the plugin is attached is an error
+//! of the compiler here.
 
 use crate::schema::{FieldSchema, Schema};
 
@@ -170,8 +170,7 @@ impl SystemPlan {
                         if let ParamPlan::Query { terms, filters } = &self.params[other] {
                             assert!(
                                 Lists::of(terms, filters).may_stand_beside(&lists),
-                                "two queries share a component that one of them writes: tell their entities apart by With \
-                                 and Without",
+                                "two queries share a component that one writes: tell them apart by With and Without",
                             );
                         }
                         other += 1;

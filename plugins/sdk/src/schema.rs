@@ -1,7 +1,7 @@
 //! What a component is made of, as constants: the plan is written from them while the plugin compiles.
 //!
-//! The same rules as the server's schemas; what it would refuse when a plugin is attached is refused here when the plugin
-//! is compiled. Texts are escaped for JSON already.
+//! The same rules as the server's schemas; what it would refuse when a plugin is attached is refused here when the
+//! plugin is compiled. Texts are escaped for JSON already.
 
 /// A component.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Runs systems natively, in plain `cargo test`, on a little world of rows.
 //!
-//! A [`Bench`] lays batches exactly as `plugins/SIM.md` says and treats what comes back as a world does: it takes columns
-//! and carries out commands where the run went well, and refuses rows that their schema refuses.
+//! A [`Bench`] lays batches exactly as `plugins/SIM.md` says and treats what comes back as a world does: it takes
+//! columns and carries out commands where the run went well, and refuses rows that their schema refuses.
 //!
 //! ```
 //! use hd1_sdk::prelude::*;
@@ -136,8 +136,8 @@ impl Bench {
         self
     }
 
-    /// Hands out rows that nobody asked to be ordered the other way round: what a system makes of them must not depend on
-    /// it.
+    /// Hands out rows that nobody asked to be ordered the other way round: what a system makes of them must not depend
+    /// on it.
     #[must_use]
     pub fn reversed(mut self) -> Self {
         self.is_reversed = true;

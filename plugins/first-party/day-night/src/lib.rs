@@ -55,11 +55,16 @@ pub fn turn(step: &Step, config: &DayConfig, mut suns: Query<(&mut Transform, &m
         place.rotation = Quat::looking(scale(toward, -1.0));
         let up = toward[1].clamp(0.0, 1.0);
         // It is at its full strength a sixth of the way up, and its colour is that of noon a third of the way up.
-        light.intensity = sun.strength * smaller(up * 6.0, 1.0);
+        light.intensity = in_steps(sun.strength * smaller(up * 6.0, 1.0), 100.0);
         let noon = smaller(up * 3.0, 1.0);
-        light.color = Color(std::array::from_fn(|part| lerp(sun.low.0[part], sun.high.0[part], noon)));
+        light.color = Color(std::array::from_fn(|part| in_steps(lerp(sun.low.0[part], sun.high.0[part], noon), 255.0)));
         light.kind = LightKind::Directional;
     });
+}
+
+/// Clients are told of lights reliably, one change after the other: what they could not tell apart is no change.
+fn in_steps(value: f32, per_one: f32) -> f32 {
+    (value * per_one).round_ties_even() / per_one
 }
 
 plugin! {
@@ -108,6 +113,21 @@ mod tests {
         let ((morning, light), (evening, _)) = (shine(26), shine(74));
         assert!(morning[0] < -0.9 && evening[0] > 0.9, "{morning:?} {evening:?}");
         assert!(light.color.0[2] < 0.5 && light.intensity > 0.0 && light.intensity < 1.0, "{light:?}");
+    }
+
+    #[test]
+    fn from_tick_to_tick_the_light_mostly_stays() {
+        let config = DayConfig { first_hour: 0.26, ..DayConfig::default() };
+        let mut bench = Bench::new().config(config);
+        let sun = bench.spawn((Transform::default(), Light::default(), Sun::default()));
+        let mut changes = 0;
+        for _ in 0..600 {
+            let before = bench.of::<Light>(sun);
+            bench.run_ticks::<turn>(1).unwrap();
+            changes += u32::from(bench.of::<Light>(sun) != before);
+        }
+        // At sunrise, when it changes fastest; without steps it would be all 600.
+        assert!(changes > 5 && changes < 300, "{changes}");
     }
 
     #[test]

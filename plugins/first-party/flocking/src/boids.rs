@@ -6,7 +6,8 @@ use hd1_sdk::prelude::*;
 use crate::grid::{Crowd, Grid, Seen};
 use crate::{Boid, FlockConfig};
 
-/// How much faster than its top speed a boid may be pushed back into the box, in metres a second for each metre outside.
+/// How much faster than its top speed a boid may be pushed back into the box, in metres a second for each metre
+/// outside.
 const BOX_SPEED_MAX: f32 = 4.0;
 /// How many of its cell a boid parts from. It looks at those after it, round and round, so none is looked at by all.
 const ELBOWS: usize = 6;

@@ -1,7 +1,7 @@
 //! Boids: what carries the mark flies with its neighbours, apart from those too near, within a box.
 //!
-//! A tick takes time in proportion to the boids, however they crowd: neighbours are cells of a grid, not pairs. Rows are
-//! ordered, so that floats are added up in the same order in every copy of a world.
+//! A tick takes time in proportion to the boids, however they crowd: neighbours are cells of a grid, not pairs. Rows
+//! are ordered, so that floats are added up in the same order in every copy of a world.
 
 use hd1_sdk::prelude::*;
 

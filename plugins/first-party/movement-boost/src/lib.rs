@@ -29,8 +29,8 @@ pub struct BoostConfig {
 /// The button of players that means sprint.
 const SPRINT: u32 = 2;
 
-/// The server moves an entity by its Velocity; this adds what the factor has beyond 1. What physics or a player moves is
-/// theirs.
+/// The server moves an entity by its Velocity; this adds what the factor has beyond 1. What physics or a player moves
+/// is theirs.
 #[system]
 pub fn boost(
     step: &Step,

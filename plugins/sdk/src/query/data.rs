@@ -247,8 +247,8 @@ macro_rules! data {
             where
                 Fun: FnMut(Acc, $item) -> Acc,
             {
-                // A function of its own, since only its parameters are known not to overlap: without that, the rows of a
-                // block could not be worked on side by side.
+                // A function of its own, since only its parameters are known not to overlap: without that, the rows of
+                // a block could not be worked on side by side.
                 #[inline]
                 #[allow(clippy::too_many_arguments)]
                 fn block<'a, Acc, Fun: FnMut(Acc, $item) -> Acc, $($generics)+>(
@@ -277,33 +277,19 @@ macro_rules! data {
     };
 }
 
-data! { (E 0) [E: Element] E, E::Item<'a>, E::Slice<'a>, |a| a }
-data! { (A 0) [A: Element] (A,), (A::Item<'a>,), (A::Slice<'a>,), |a| (a,) }
-data! {
-    (A 0 B 1) [A: Element, B: Element] (A, B),
-    (A::Item<'a>, B::Item<'a>), (A::Slice<'a>, B::Slice<'a>), |a b| (a, b)
+data! { (E 0) [E: Element] E, E::Item<'a>, E::Slice<'a>, |e| e }
+
+macro_rules! tuples {
+    ($(($($element:ident $v:ident $i:tt)+))*) => { $(
+        data! {
+            ($($element $i)+) [$($element: Element),+] ($($element,)+),
+            ($($element::Item<'a>,)+), ($($element::Slice<'a>,)+), |$($v)+| ($($v,)+)
+        }
+    )* };
 }
-data! {
-    (A 0 B 1 C 2) [A: Element, B: Element, C: Element] (A, B, C),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>), |a b c| (a, b, c)
-}
-data! {
-    (A 0 B 1 C 2 D 3) [A: Element, B: Element, C: Element, D: Element] (A, B, C, D),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>, D::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>, D::Slice<'a>), |a b c d| (a, b, c, d)
-}
-data! {
-    (A 0 B 1 C 2 D 3 E 4) [A: Element, B: Element, C: Element, D: Element, E: Element] (A, B, C, D, E),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>, D::Item<'a>, E::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>, D::Slice<'a>, E::Slice<'a>), |a b c d e| (a, b, c, d, e)
-}
-data! {
-    (A 0 B 1 C 2 D 3 E 4 F 5) [A: Element, B: Element, C: Element, D: Element, E: Element, F: Element] (A, B, C, D, E, F),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>, D::Item<'a>, E::Item<'a>, F::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>, D::Slice<'a>, E::Slice<'a>, F::Slice<'a>), |a b c d e f| (a, b, c, d, e, f)
-}
-data! {
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6) [A: Element, B: Element, C: Element, D: Element, E: Element, F: Element, G: Element] (A, B, C, D, E, F, G),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>, D::Item<'a>, E::Item<'a>, F::Item<'a>, G::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>, D::Slice<'a>, E::Slice<'a>, F::Slice<'a>, G::Slice<'a>), |a b c d e f g| (a, b, c, d, e, f, g)
-}
-data! {
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7) [A: Element, B: Element, C: Element, D: Element, E: Element, F: Element, G: Element, H: Element] (A, B, C, D, E, F, G, H),
-    (A::Item<'a>, B::Item<'a>, C::Item<'a>, D::Item<'a>, E::Item<'a>, F::Item<'a>, G::Item<'a>, H::Item<'a>), (A::Slice<'a>, B::Slice<'a>, C::Slice<'a>, D::Slice<'a>, E::Slice<'a>, F::Slice<'a>, G::Slice<'a>, H::Slice<'a>), |a b c d e f g h| (a, b, c, d, e, f, g, h)
+
+tuples! {
+    (A a 0) (A a 0 B b 1) (A a 0 B b 1 C c 2) (A a 0 B b 1 C c 2 D d 3) (A a 0 B b 1 C c 2 D d 3 E e 4)
+    (A a 0 B b 1 C c 2 D d 3 E e 4 F f 5) (A a 0 B b 1 C c 2 D d 3 E e 4 F f 5 G g 6)
+    (A a 0 B b 1 C c 2 D d 3 E e 4 F f 5 G g 6 H h 7)
 }

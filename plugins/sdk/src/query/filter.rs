@@ -21,8 +21,8 @@ pub struct Changed<T>(PhantomData<T>);
 #[derive(Debug)]
 pub struct Added<T>(PhantomData<T>);
 
-/// Rows in ascending order of their entities' numbers. Without it their order is the world's own affair: ask for it where
-/// floats are added up over rows, or the first comes first.
+/// Rows in ascending order of their entities' numbers. Without it their order is the world's own affair: ask for it
+/// where floats are added up over rows, or the first comes first.
 #[derive(Debug)]
 pub struct Ordered;
 

@@ -191,7 +191,10 @@ fn the_plan_says_what_the_types_say() {
     let by: Vec<hd1_schema::schema::FieldSchema> = serde_json::from_value(plan["config"].clone()).unwrap();
     assert_eq!(by[0].default, hd1_schema::Value::U32(1));
     let expected = serde_json::json!([
-        { "name": "tally", "queries": [{ "write": ["Count"], "without": ["Frozen"], "entities": true, "ordered": true }] },
+        {
+            "name": "tally",
+            "queries": [{ "write": ["Count"], "without": ["Frozen"], "entities": true, "ordered": true }],
+        },
         {
             "name": "rule",
             "queries": [{ "read": ["Count"], "without": ["Frozen"], "entities": true, "ordered": true }],
