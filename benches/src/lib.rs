@@ -9,6 +9,7 @@ pub mod clients;
 pub mod counts;
 pub mod mirror;
 pub mod peers;
+pub mod plugins;
 pub mod replication;
 pub mod report;
 pub mod scenes;

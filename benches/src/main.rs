@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use hd1_benches::{bases, clients, counts, mirror, peers, replication, report, scenes};
+use hd1_benches::{bases, clients, counts, mirror, peers, plugins, replication, report, scenes};
 
 #[derive(Parser)]
 #[command(about = "HD1's benches: figures beside a named opponent, measured in the same run")]
@@ -28,6 +28,9 @@ struct Args {
     /// For `clients`: the binary `hd1`.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// For `plugins`: the module `hd1-drift`.
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -42,6 +45,8 @@ enum Name {
     Mirror,
     /// How does HD1 stand beside its public peers?
     Peers,
+    /// What do systems cost that come as WebAssembly?
+    Plugins,
     /// What does it cost to show a world to many clients?
     Replication,
     /// What does one tick of each library scene cost, and the bytes of a client that watches?
@@ -56,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         Name::Counts => counts::run(args.note)?,
         Name::Mirror => mirror::run(args.quick)?,
         Name::Peers => peers::run(args.quick, args.figures.as_deref())?,
+        Name::Plugins => plugins::run(args.quick, args.module.as_deref())?,
         Name::Replication => replication::run(args.quick)?,
         Name::Scenes => scenes::run(args.quick)?,
     };

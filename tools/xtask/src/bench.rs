@@ -1,5 +1,5 @@
 //! `cargo x bench`: the program `hd1-benches`, always optimised; for `peers` also the programs of the others,
-//! for `clients` the server itself.
+//! for `clients` the server itself, for `plugins` the plugin that is measured.
 
 mod peers;
 
@@ -42,6 +42,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             if arguments.readme {
                 words.extend(["--readme".into(), repo::root().join("README.md").into_os_string()]);
             }
+        }
+        Some("plugins") => {
+            repo::step("building the plugin that is measured");
+            repo::must(repo::cargo().args(["plugin", "--package", "hd1-drift"]))?;
+            let module = repo::target_dir().join("wasm32-unknown-unknown/wasm/hd1_drift.wasm");
+            words.extend(["--module".into(), module.into_os_string()]);
         }
         Some("counts") => {
             let peer = ["build", "--release", "--package", "hd1-benches", "--bin", "hd1-peer"];
