@@ -85,7 +85,7 @@ impl World {
     /// A tick: copied in, run, and copied out where it went well. The fuel that it took, and the commands.
     fn tick(&mut self, instance: &mut Instance) -> Result<(u64, Vec<Command>), Fault> {
         let plan = plan();
-        let mut layout = Layout::new(SystemShape::of(&plan.systems[0], 0, |_| Ok::<_, ()>(1)).unwrap());
+        let mut layout = Layout::new(SystemShape::of(&plan.systems[0], 0, |_| Ok::<_, ()>(1)).unwrap().into());
         layout.lay(Rows { queries: &[self.x.len()], messages: &[] });
         let batch = instance.buffer(layout.bytes())?;
         layout.write_head(batch, STEP, &[]);

@@ -5,6 +5,7 @@
 //! bits at a time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::fault::Fault;
 use crate::limits::COMMAND_BYTES_MAX;
@@ -80,6 +81,28 @@ impl SystemShape {
     }
 }
 
+impl SystemShape {
+    fn table_words(&self) -> usize {
+        self.word_of(self.queries.len()) + 2 * self.messages.len()
+    }
+
+    /// Where a query begins in the table; the messages begin where one more would.
+    fn word_of(&self, query: usize) -> usize {
+        self.queries[..query].iter().map(|query| 2 + query.columns.len()).sum()
+    }
+
+    /// Where the numbers of rows and of messages stand in the table.
+    fn count_words(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut next = 0;
+        let queries = self.queries.iter().map(|query| 2 + query.columns.len());
+        queries.chain(self.messages.iter().map(|_| 2)).map(move |words| {
+            let at = next;
+            next += words;
+            at
+        })
+    }
+}
+
 /// How much there is of everything in one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows<'a> {
@@ -89,41 +112,27 @@ pub struct Rows<'a> {
     pub messages: &'a [usize],
 }
 
-/// Where everything of one system's batch lies. Kept from run to run: it takes memory only when it grows.
-#[derive(Clone, Debug, Default)]
+/// Where everything of one system's batch lies. Kept from run to run: it takes memory only when it grows, and little of
+/// that, since a server keeps one for each system of each world.
+#[derive(Clone, Debug)]
 pub struct Layout {
-    /// The system's shape, and what was laid out last.
-    shape: SystemShape,
-    rows: Vec<usize>,
-    /// Entities and columns of each query, one after the other.
-    places: Vec<Place>,
-    /// For each query its first place; the messages follow the last.
-    first: Vec<usize>,
-    /// The table, as the system reads it.
-    table: Vec<u8>,
-    table_at: usize,
-    config: Place,
-    commands: Place,
+    shape: Arc<SystemShape>,
+    /// As the system reads it: numbers of rows, and where everything lies.
+    table: Vec<u32>,
+    config_at: usize,
+    commands_at: usize,
+    commands_bytes: usize,
     bytes: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
-    at: usize,
-    bytes: usize,
-}
-
-impl Place {
-    fn range(self) -> Range<usize> {
-        self.at..self.at + self.bytes
-    }
-}
+/// Where the table begins.
+const TABLE_AT: usize = HEADER_BYTES;
 
 impl Layout {
     /// For the batches of one system.
     #[must_use]
-    pub fn new(shape: SystemShape) -> Self {
-        Layout { shape, ..Layout::default() }
+    pub fn new(shape: Arc<SystemShape>) -> Self {
+        Layout { shape, table: Vec::new(), config_at: 0, commands_at: 0, commands_bytes: 0, bytes: 0 }
     }
 
     /// The system's shape.
@@ -139,40 +148,38 @@ impl Layout {
     pub fn lay(&mut self, rows: Rows<'_>) {
         assert_eq!(rows.queries.len(), self.shape.queries.len(), "a number of rows for each query");
         assert_eq!(rows.messages.len(), self.shape.messages.len(), "a number for each kind of message");
-        let counts = || rows.queries.iter().chain(rows.messages).copied();
-        if self.bytes > 0 && self.rows.iter().copied().eq(counts()) {
+        if self.has(rows) {
             return;
         }
-        self.rows.clear();
-        self.rows.extend(counts());
-        self.places.clear();
-        self.first.clear();
+        let shape = Arc::clone(&self.shape);
         self.table.clear();
-        self.bytes = HEADER_BYTES;
-        let shape = std::mem::take(&mut self.shape);
-        let table_words: usize = shape.queries.iter().map(|query| 2 + query.columns.len()).sum();
-        self.table_at = self.place(4 * (table_words + 2 * shape.messages.len())).at;
-        self.config = self.place(4 * shape.config);
+        self.bytes = TABLE_AT;
+        self.place(4 * shape.table_words());
+        self.config_at = self.place(4 * shape.config);
         for (query, count) in shape.queries.iter().zip(rows.queries) {
-            self.first.push(self.places.len());
-            self.put(*count);
-            let entities = if query.entities { self.place(4 * count) } else { Place::default() };
-            self.push(entities);
+            self.table.push(*count as u32);
+            let entities = if query.entities { self.place(4 * count) } else { 0 };
+            self.table.push(entities as u32);
             for words in &query.columns {
                 let column = self.place(4 * words * count);
-                self.push(column);
+                self.table.push(column as u32);
             }
         }
-        self.first.push(self.places.len());
         for (words, count) in shape.messages.iter().zip(rows.messages) {
-            self.put(*count);
             let messages = self.place(4 * words * count);
-            self.push(messages);
+            self.table.extend([*count as u32, messages as u32]);
         }
         let row_count: usize = rows.queries.iter().sum();
         let room = (COMMAND_BYTES_MIN + row_count * COMMAND_BYTES_PER_ROW).min(COMMAND_BYTES_MAX);
-        self.commands = self.place(if shape.has_commands { room } else { 0 });
-        self.shape = shape;
+        self.commands_bytes = if shape.has_commands { room } else { 0 };
+        self.commands_at = self.place(self.commands_bytes);
+    }
+
+    /// Is just that laid out?
+    fn has(&self, rows: Rows<'_>) -> bool {
+        let counts = rows.queries.iter().chain(rows.messages);
+        !self.table.is_empty()
+            && counts.zip(self.shape.count_words()).all(|(count, at)| self.table[at] as usize == *count)
     }
 
     /// Bytes of the batch.
@@ -191,14 +198,14 @@ impl Layout {
         header[8..16].copy_from_slice(&step.seed.to_le_bytes());
         header[16..20].copy_from_slice(&step.dt.to_le_bytes());
         header[20..24].copy_from_slice(&step.hz.to_le_bytes());
-        let config_at = if self.shape.config == 0 { 0 } else { self.config.at };
-        let words = [self.table_at, config_at, self.commands.at, self.commands.bytes];
+        let config_at = if self.shape.config == 0 { 0 } else { self.config_at };
+        let words = [TABLE_AT, config_at, self.commands_at, self.commands_bytes];
         for (i, word) in words.into_iter().enumerate() {
             header[24 + i * 4..28 + i * 4].copy_from_slice(&(word as u32).to_le_bytes());
         }
         batch[..HEADER_BYTES].copy_from_slice(&header);
-        batch[self.table_at..][..self.table.len()].copy_from_slice(&self.table);
-        write_words(&mut batch[self.config.range()], config);
+        write_words(&mut batch[TABLE_AT..][..4 * self.table.len()], &self.table);
+        write_words(&mut batch[self.config_at..][..4 * self.shape.config], config);
     }
 
     /// Where the numbers of a query's entities lie, a u32 for each row; nowhere where they are not wanted.
@@ -207,7 +214,9 @@ impl Layout {
     /// There is no such query.
     #[must_use]
     pub fn entities(&self, query: usize) -> Range<usize> {
-        self.places[self.first[query]].range()
+        let at = self.shape.word_of(query);
+        let count = if self.shape.queries[query].entities { self.table[at] } else { 0 };
+        self.range(at + 1, 4 * count as usize)
     }
 
     /// Where a column of a query lies.
@@ -216,8 +225,9 @@ impl Layout {
     /// There is no such column.
     #[must_use]
     pub fn column(&self, query: usize, column: usize) -> Range<usize> {
-        assert!(column < self.shape.queries[query].columns.len(), "the query has no column {column}");
-        self.places[self.first[query] + 1 + column].range()
+        let words = self.shape.queries[query].columns[column];
+        let at = self.shape.word_of(query);
+        self.range(at + 2 + column, 4 * words * self.table[at] as usize)
     }
 
     /// Where the messages of a kind lie.
@@ -226,7 +236,8 @@ impl Layout {
     /// There is no such kind in the shape.
     #[must_use]
     pub fn messages(&self, kind: usize) -> Range<usize> {
-        self.places[self.first[self.shape.queries.len()] + kind].range()
+        let at = self.shape.word_of(self.shape.queries.len()) + 2 * kind;
+        self.range(at + 1, 4 * self.shape.messages[kind] * self.table[at] as usize)
     }
 
     /// The commands that a run has left: whole words.
@@ -235,28 +246,24 @@ impl Layout {
     /// [`Fault::Commands`] where it says that they are more than there was room for.
     pub fn commands<'a>(&self, batch: &'a [u8]) -> Result<&'a [u8], Fault> {
         let len = batch[COMMANDS_LEN_AT..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len)) as usize;
-        if len > self.commands.bytes || !len.is_multiple_of(4) {
+        if len > self.commands_bytes || !len.is_multiple_of(4) {
             return Err(Fault::Commands {
                 word: 0,
                 reason: "their length is no number of words that there is room for",
             });
         }
-        Ok(&batch[self.commands.at..][..len])
+        Ok(&batch[self.commands_at..][..len])
     }
 
-    fn place(&mut self, bytes: usize) -> Place {
+    fn range(&self, word: usize, bytes: usize) -> Range<usize> {
+        let at = self.table[word] as usize;
+        at..at + bytes
+    }
+
+    fn place(&mut self, bytes: usize) -> usize {
         let at = self.bytes;
         self.bytes = (at + bytes).next_multiple_of(ALIGN);
-        Place { at, bytes }
-    }
-
-    fn push(&mut self, place: Place) {
-        self.put(place.at);
-        self.places.push(place);
-    }
-
-    fn put(&mut self, word: usize) {
-        self.table.extend_from_slice(&(word as u32).to_le_bytes());
+        at
     }
 }
 

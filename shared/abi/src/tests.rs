@@ -18,7 +18,7 @@ fn everything_in_a_batch_has_a_place_of_its_own() {
         config: 3,
         has_commands: true,
     };
-    let mut layout = Layout::new(shape);
+    let mut layout = Layout::new(std::sync::Arc::new(shape));
     for (first, second, told) in [(0, 0, 0), (5, 3, 1), (1000, 17, 9), (5, 3, 1)] {
         layout.lay(Rows { queries: &[first, second], messages: &[told] });
         let places =

@@ -18,6 +18,7 @@ use hd1_schema::{CatalogueHash, ComponentId, ComponentSchema, Record, Row, catal
 use crate::capture::Window;
 use crate::components::*;
 use crate::described::Described;
+use crate::guard::Guard;
 use crate::limits::{COMPONENTS_MAX, DYNAMIC_COMPONENTS_MAX};
 use crate::net_id::Networked;
 use crate::{dynamic, net_id, removals};
@@ -45,6 +46,8 @@ pub struct ComponentEntry {
     pub bevy_id: BevyId,
     /// 32-bit words of a row of its column; `None` where it has no column of words (see [`crate::columns`]).
     pub words: Option<usize>,
+    /// What those words may be.
+    pub(crate) guard: Arc<Guard>,
     access: Arc<dyn Access>,
 }
 
@@ -223,12 +226,13 @@ impl Catalogue {
         schema.check()?;
         let mut catalogue = world.resource_mut::<Catalogue>();
         catalogue.check_free(&schema)?;
+        let guard = Arc::new(Guard::of(&schema));
         let entries = Arc::make_mut(&mut catalogue.0);
         let (id, index) = (schema.id, entries.list.len());
         entries.by_id.insert(id, index);
         entries.by_name.insert(schema.name.clone(), index);
         entries.by_bevy.insert(bevy_id, index);
-        entries.list.push(ComponentEntry { schema: Arc::new(schema), index, bevy_id, words, access });
+        entries.list.push(ComponentEntry { schema: Arc::new(schema), index, bevy_id, words, guard, access });
         Ok(id)
     }
 

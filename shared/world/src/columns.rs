@@ -10,6 +10,8 @@
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bevy_ecs::change_detection::Tick;
 use bevy_ecs::component::ComponentId as BevyId;
@@ -65,7 +67,7 @@ pub enum ColumnError {
 struct Plain {
     bevy_id: BevyId,
     words: usize,
-    guard: Guard,
+    guard: Arc<Guard>,
 }
 
 /// Rows of a table, all of them or one.
@@ -219,9 +221,11 @@ impl ColumnQuery {
                 let count = (rows.len() / stride.max(1)).min(BLOCK_ROWS);
                 let (block, after) = rows.split_at(count * stride);
                 let old = &mut present[at * stride..][..count * stride];
-                let touched = |row: usize| {
-                    // SAFETY: as above: the ticks belong to the same column of the same world.
-                    unsafe { *ticks[at + row].get() = now };
+                let touched = |rows: Range<usize>| {
+                    for tick in &ticks[at + rows.start..at + rows.end] {
+                        // SAFETY: as above: the ticks belong to the same column of the same world.
+                        unsafe { *tick.get() = now };
+                    }
                 };
                 guard.take(block, old, stride, touched, |row, what| {
                     refused.rows = refused.rows.saturating_add(1);
@@ -308,7 +312,7 @@ impl ColumnQuery {
 impl Plain {
     fn of(entry: &ComponentEntry) -> Result<Self, ColumnError> {
         let words = entry.words.ok_or_else(|| ColumnError::NotPlain(entry.schema.name.clone()))?;
-        Ok(Plain { bevy_id: entry.bevy_id, words, guard: Guard::of(&entry.schema) })
+        Ok(Plain { bevy_id: entry.bevy_id, words, guard: Arc::clone(&entry.guard) })
     }
 }
 

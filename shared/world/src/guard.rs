@@ -1,19 +1,24 @@
 //! Which words may be in a component's column: the schema's ranges, as fast as copying.
 
+use std::ops;
+
 use hd1_schema::{ComponentSchema, FieldKind, Range};
 
-/// Rows that are compared and checked at once.
-pub(crate) const BLOCK_ROWS: usize = 32;
+/// Rows that are compared at once: a comparison of blocks that differ ends at their first words.
+pub(crate) const BLOCK_ROWS: usize = 256;
+/// Rows whose bounds are laid out one after the other, so that one loop without branches checks them all.
+const TILE_ROWS: usize = 16;
 /// How far the square of a quaternion's length may be from 1.
 const QUAT_SLACK: f32 = 0.01;
 
-/// What a column's words may be.
-#[derive(Clone)]
+/// What a column's words may be. One for a component, whoever has queries on it.
 pub(crate) struct Guard {
-    /// For each word of a block, real numbers' least and greatest; `is_real` is 0 where the word is no real number.
+    /// For each word of a tile, real numbers' least and greatest; `is_real` is 0 where the word is no real number.
     least: Vec<f32>,
     greatest: Vec<f32>,
     is_real: Vec<u32>,
+    /// Where every word is a real number of the same size at most, whatever its sign: that size, as bits.
+    size: Option<i32>,
     /// Whole numbers: the word, and its values as a range that starts at 0.
     whole: Vec<Whole>,
     /// Where quaternions begin.
@@ -37,6 +42,7 @@ impl Guard {
             least: Vec::new(),
             greatest: Vec::new(),
             is_real: Vec::new(),
+            size: None,
             whole: Vec::new(),
             quats: Vec::new(),
             names: Vec::new(),
@@ -63,12 +69,22 @@ impl Guard {
                 guard.names.push(field.name.clone());
             }
         }
-        // The bounds of one row, again for each row of a block: one loop without branches then checks them all.
+        guard.size = guard.one_size();
         for bounds in [&mut guard.least, &mut guard.greatest] {
-            *bounds = bounds.repeat(BLOCK_ROWS);
+            *bounds = bounds.repeat(TILE_ROWS);
         }
-        guard.is_real = guard.is_real.repeat(BLOCK_ROWS);
+        guard.is_real = guard.is_real.repeat(TILE_ROWS);
         guard
+    }
+
+    /// Of the bounds of one row.
+    fn one_size(&self) -> Option<i32> {
+        let greatest = *self.greatest.first()?;
+        let same =
+            self.greatest.iter().all(|other| *other == greatest) && self.least.iter().all(|least| *least == -greatest);
+        let real = self.is_real.iter().all(|is_real| *is_real != 0);
+        // Above it all bits of a size are those of a number that is too large, or of none.
+        (same && real && greatest > 0.0).then(|| greatest.to_bits() as i32)
     }
 
     fn whole(&mut self, least: u32, span: u32) {
@@ -89,45 +105,38 @@ impl Guard {
         }
     }
 
-    /// Takes a block of at most [`BLOCK_ROWS`] rows over into `old`: `touched` hears of rows that changed, `refused` of those
-    /// that may not be.
+    /// Takes a block of rows over into `old`: `touched` hears of rows that changed, `refused` of those that may not be.
     pub fn take(
         &self,
         new: &[u8],
         old: &mut [u8],
         stride: usize,
-        mut touched: impl FnMut(usize),
+        mut touched: impl FnMut(ops::Range<usize>),
         mut refused: impl FnMut(usize, String),
     ) {
         if new == old {
             return;
         }
         let rows = new.len() / stride;
-        let differs = |old: &[u8], row: usize| new[row * stride..][..stride] != old[row * stride..][..stride];
-        if self.admits(new) {
-            // Where the first, the last and one between differ, all are taken to: what moves mostly moves together, and to
-            // call a row changed that is not costs a comparison elsewhere.
-            if [0, rows / 2, rows - 1].into_iter().all(|row| differs(old, row)) {
-                old.copy_from_slice(new);
-                (0..rows).for_each(touched);
-                return;
-            }
-            for row in (0..rows).filter(|row| differs(old, *row)).collect::<smallvec::SmallVec<[usize; BLOCK_ROWS]>>() {
-                old[row * stride..][..stride].copy_from_slice(&new[row * stride..][..stride]);
-                touched(row);
-            }
+        let differs = |old: &[u8], i: usize| row_words(new, stride, i) != row_words(old, stride, i);
+        let is_fit = self.admits(new);
+        // Where the first, the last and one between differ, all are taken to: what moves mostly moves together, and to call
+        // a row changed that is not costs a comparison elsewhere.
+        if is_fit && differs(old, 0) && differs(old, rows / 2) && differs(old, rows - 1) {
+            old.copy_from_slice(new);
+            touched(0..rows);
             return;
         }
-        for row in 0..rows {
-            if !differs(old, row) {
+        for i in 0..rows {
+            if !differs(old, i) {
                 continue;
             }
-            let words = &new[row * stride..][..stride];
-            if self.admits(words) {
-                old[row * stride..][..stride].copy_from_slice(words);
-                touched(row);
+            let at = i * stride..(i + 1) * stride;
+            if is_fit || self.admits(&new[at.clone()]) {
+                old[at.clone()].copy_from_slice(&new[at]);
+                touched(i..i + 1);
             } else {
-                refused(row, self.fault(words));
+                refused(i, self.fault(&new[at]));
             }
         }
     }
@@ -135,23 +144,31 @@ impl Guard {
     /// May these rows be?
     fn admits(&self, rows: &[u8]) -> bool {
         let words = rows.as_chunks::<4>().0;
-        let bounds = self.least.iter().zip(&self.greatest).zip(&self.is_real);
-        let mut wrong = 0;
-        for (word, ((least, greatest), is_real)) in words.iter().zip(bounds) {
-            let value = f32::from_le_bytes(*word);
-            // Not a number is neither at least the one nor at most the other.
-            let within = (value >= *least) & (value <= *greatest);
-            wrong |= u32::from(!within).wrapping_neg() & is_real;
+        if let Some(size) = self.size {
+            let beyond = |word: &[u8; 4]| size.wrapping_sub(i32::from_le_bytes(*word) & i32::MAX);
+            let wrong = words.iter().fold(0, |wrong, word| wrong | beyond(word)) < 0;
+            return !wrong && self.has_units(words);
         }
-        if wrong != 0 {
-            return false;
+        for tile in words.chunks(self.words * TILE_ROWS) {
+            let bounds = self.least.iter().zip(&self.greatest).zip(&self.is_real);
+            let mut wrong = 0;
+            for (word, ((least, greatest), is_real)) in tile.iter().zip(bounds) {
+                let value = f32::from_le_bytes(*word);
+                // Not a number is neither at least the one nor at most the other.
+                let within = (value >= *least) & (value <= *greatest);
+                wrong |= u32::from(!within).wrapping_neg() & is_real;
+            }
+            if wrong != 0 {
+                return false;
+            }
         }
-        if self.whole.is_empty() && self.quats.is_empty() {
-            return true;
-        }
-        words.chunks_exact(self.words).all(|row| {
-            self.whole.iter().all(|whole| whole.holds(row)) && self.quats.iter().all(|first| is_unit(row, *first))
-        })
+        let holds = |row: &[[u8; 4]]| self.whole.iter().all(|whole| whole.holds(row));
+        (self.whole.is_empty() || words.chunks_exact(self.words).all(holds)) && self.has_units(words)
+    }
+
+    fn has_units(&self, words: &[[u8; 4]]) -> bool {
+        let holds = |row: &[[u8; 4]]| self.quats.iter().all(|first| is_unit(row, *first));
+        self.quats.is_empty() || words.chunks_exact(self.words).all(holds)
     }
 
     /// What is wrong with a row.
@@ -170,6 +187,11 @@ impl Guard {
         let quat = self.quats.iter().find(|first| !is_unit(words, **first));
         quat.map_or_else(String::new, |first| format!("{}: no quaternion of length 1", self.names[*first]))
     }
+}
+
+/// A row's words. Compared one by one: rows are too short for a call to pay.
+fn row_words(bytes: &[u8], stride: usize, row: usize) -> &[[u8; 4]] {
+    bytes[row * stride..][..stride].as_chunks().0
 }
 
 impl Whole {

@@ -144,7 +144,7 @@ fn prepare(world: &mut World, plan: &Plan, system: &System) -> Result<Prepared, 
         commands.push(entry.clone());
     }
     let messages = system.messages.iter().filter_map(|name| MessageKind::of_name(name)).collect();
-    let layout = Layout::new(shape);
+    let layout = Layout::new(Arc::new(shape));
     Ok(Prepared { queries, messages, layout, commands, last_run: None, rows: Vec::new(), told: Vec::new() })
 }
 
