@@ -21,5 +21,8 @@ pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows a list answers at most.
 pub const PAGE_ROWS_MAX: u32 = 200;
 
+/// Installed plugins that are read at a time: more than the rules let in.
+pub const PLUGIN_ROWS_MAX: u32 = 1_000;
+
 /// Rows a housekeeping statement removes at most, so that it never holds the one writer for long.
 pub const SWEEP_ROWS_MAX: i64 = 1_000;

@@ -3,6 +3,7 @@
 
 mod group;
 mod participants;
+mod plugins;
 mod schema;
 mod sessions;
 mod tokens;

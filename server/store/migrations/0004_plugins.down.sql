@@ -1,0 +1,3 @@
+DROP TABLE session_plugins;
+DROP TABLE plugins;
+DROP TABLE plugin_packages;
