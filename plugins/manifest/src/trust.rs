@@ -23,6 +23,20 @@ pub enum Level {
     Core,
 }
 
+impl Level {
+    /// The word in files, in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Dev => "dev",
+            Level::Private => "private",
+            Level::Community => "community",
+            Level::Verified => "verified",
+            Level::Core => "core",
+        }
+    }
+}
+
 /// What a trust file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,17 +144,23 @@ impl Trust {
     /// # Errors
     /// It is not to run, whatever else is allowed.
     pub fn judge(&self, package: &Package) -> Result<Verdict, Refused> {
-        let hash = package.hash();
+        self.judge_known(package.hash(), package.signer(), package.manifest().plugin.id.namespace())
+    }
+
+    /// The same for a package that was read before, by what is kept of it.
+    ///
+    /// # Errors
+    /// As [`Trust::judge`].
+    pub fn judge_known(&self, hash: Hash, signer: Option<PublicKey>, namespace: &str) -> Result<Verdict, Refused> {
         if let Some(revoked) = self.revoked.iter().find(|revoked| revoked.package == hash) {
             return Err(Refused::Package(revoked.reason.clone()));
         }
-        let known = package.signer().and_then(|key| self.keys.iter().find(|known| known.public == key));
+        let known = signer.and_then(|key| self.keys.iter().find(|known| known.public == key));
         let Some(known) = known else { return Ok(Verdict { level: Level::Dev, owner: None }) };
         let owner = known.owner.clone();
         if let Some(reason) = &known.revoked {
             return Err(Refused::Key { key: known.public, owner, reason: reason.clone() });
         }
-        let namespace = package.manifest().plugin.id.namespace();
         if !known.namespaces.iter().any(|allowed| allowed == namespace) {
             let allowed = known.namespaces.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             return Err(Refused::Namespace { owner, allowed, namespace: namespace.into() });

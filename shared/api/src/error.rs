@@ -60,8 +60,8 @@ codes! {
     PreconditionFailed = 412, "precondition_failed", "the thing has changed since it was read";
     /// The body is larger than the operation takes.
     PayloadTooLarge = 413, "payload_too_large", "the request body is too large";
-    /// The body is not `application/json`.
-    UnsupportedMediaType = 415, "unsupported_media_type", "the request body must be application/json";
+    /// The body is not of the media type that the operation takes: `application/json` nearly everywhere.
+    UnsupportedMediaType = 415, "unsupported_media_type", "the request body is of another media type";
     /// Well formed, and refused by a rule; `errors` says where.
     Invalid = 422, "invalid", "a value breaks a rule";
     /// A WebSocket endpoint was asked for something else.

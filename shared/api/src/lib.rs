@@ -8,6 +8,7 @@ pub mod error;
 pub mod message;
 pub mod page;
 pub mod participant;
+pub mod plugin;
 pub mod schemas;
 pub mod session;
 pub mod time;
@@ -20,6 +21,11 @@ pub use message::{MessageTo, NearPlace, SendMessage};
 pub use page::Pagination;
 pub use participant::{
     Endpoints, JoinRequest, JoinResponse, KickRequest, LeaveRequest, Participant, ParticipantList, ParticipantState,
+};
+pub use plugin::{
+    AttachPlugin, InstallOutcome, InstalledPlugin, LogPagination, PlacedPlugin, Plugin, PluginDependency, PluginHealth,
+    PluginInSession, PluginList, PluginLog, PluginLogLevel, PluginLogLine, PluginPatch, PluginState, PluginStats,
+    PluginSystemStats, SessionPlugin, SessionPluginList, SessionPluginPatch, SetSessionPlugins, WorldPluginHealth,
 };
 pub use session::{
     CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session,
