@@ -107,6 +107,18 @@ impl Authority {
         self.require(self.is_admin(), "this needs an admin token")
     }
 
+    /// May it read what is installed? Whoever proves who they are may: sessions are made of it.
+    ///
+    /// # Errors
+    /// [`ControlError::Unauthenticated`] without a token.
+    pub fn read_plugins(&self) -> Result<()> {
+        let may = match &self.caller {
+            Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => true,
+            Caller::Anonymous => false,
+        };
+        self.require(may, "reading what is installed needs a token")
+    }
+
     /// May it make sessions?
     ///
     /// # Errors

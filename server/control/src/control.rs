@@ -1,4 +1,4 @@
-//! The handle that every rule hangs on: the database, the worlds, the clock and the keys. Cheap to clone.
+//! The handle that every rule hangs on: the database, the worlds, the plugin host, the clock and the keys. Cheap to clone.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use hd1_api::Pagination;
 use hd1_core::{Clock, Micros, SessionId};
 use hd1_store::sessions::SessionRecord;
 use hd1_store::{Conn, Db};
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use crate::authority::Authority;
@@ -13,6 +14,7 @@ use crate::error::{ControlError, Result};
 use crate::keys::{AdminToken, TicketKey};
 use crate::limits;
 use crate::locks::SessionLocks;
+use crate::plugin_host::PluginHost;
 use crate::worlds::Worlds;
 
 /// The rules of one installation.
@@ -24,11 +26,15 @@ pub struct Control {
 pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) worlds: Arc<dyn Worlds>,
+    pub(crate) host: Arc<dyn PluginHost>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) admin: AdminToken,
     pub(crate) ticket_key: TicketKey,
     pub(crate) issuer: String,
     pub(crate) locks: SessionLocks,
+    /// Held by one that changes what is installed, shared by those who change what a session has of it. It is taken
+    /// before any session's lock.
+    pub(crate) plugins: RwLock<()>,
 }
 
 /// Which part of a list is wanted.
@@ -72,6 +78,7 @@ impl Control {
     pub async fn new(
         db: Db,
         worlds: Arc<dyn Worlds>,
+        host: Arc<dyn PluginHost>,
         clock: Arc<dyn Clock>,
         admin: AdminToken,
         ticket_key: TicketKey,
@@ -81,8 +88,9 @@ impl Control {
         let installation = hd1_store::settings::value_or_insert(&mut conn, "installation", &fresh, clock.now()).await?;
         conn.commit().await?;
         let issuer = format!("hd1:{installation}");
-        let locks = SessionLocks::default();
-        Ok(Self { inner: Arc::new(Inner { db, worlds, clock, admin, ticket_key, issuer, locks }) })
+        let (locks, plugins) = (SessionLocks::default(), RwLock::new(()));
+        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Whether the database answers.
@@ -118,6 +126,10 @@ impl Control {
 
     pub(crate) fn worlds(&self) -> &dyn Worlds {
         &*self.inner.worlds
+    }
+
+    pub(crate) fn host(&self) -> &dyn PluginHost {
+        &*self.inner.host
     }
 
     /// The session of this id, if the caller sees it.

@@ -169,9 +169,10 @@ impl Control {
 
     async fn recover_one(&self, record: SessionRecord) -> Result<bool> {
         let id = record.id;
-        let scene = {
+        let (scene, plugins) = {
             let mut conn = self.inner.db.read().await?;
-            system::scene(&mut conn, id).await?.ok_or(ControlError::NotFound("session"))?
+            let scene = system::scene(&mut conn, id).await?.ok_or(ControlError::NotFound("session"))?;
+            (scene, self.recorded_plugins(&mut conn, id).await?)
         };
         let spec = WorldSpec {
             scene,
@@ -179,6 +180,7 @@ impl Control {
             seed: record.seed,
             settings: record.settings.world,
             replication: record.replication,
+            plugins,
         };
         let _held = self.inner.locks.lock(id).await;
         match self.worlds().recover(id, &spec, record.status).await {

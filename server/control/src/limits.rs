@@ -48,3 +48,15 @@ pub const TOKEN_TOUCH_S: i64 = 60;
 pub const LEFT_KEPT_S: i64 = 24 * 3_600;
 /// Worlds brought back at a time after a restart.
 pub const RECOVERIES_AT_ONCE: usize = 4;
+/// Plugins installed at a time.
+pub const PLUGINS_MAX: usize = 256;
+/// Plugins that a session has at most.
+pub const SESSION_PLUGINS_MAX: usize = 64;
+/// Worlds that are given other plugins at a time.
+pub const SWAPS_AT_ONCE: usize = 4;
+/// Bytes of a plugin's config as JSON, in a session and for the server.
+pub const PLUGIN_CONFIG_BYTES_MAX: usize = 16 * 1024;
+/// Lines of a plugin's log that an answer holds unless the caller says otherwise.
+pub const LOG_LINES_DEFAULT: u32 = 100;
+/// Lines of a plugin's log that an answer holds at most.
+pub const LOG_LINES_MAX: u32 = 1_000;

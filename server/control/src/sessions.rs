@@ -67,6 +67,8 @@ impl Control {
             seed: wish.seed.unwrap_or_else(|| u64::from_le_bytes(random()) % limits::SEED_END),
             settings: wish.settings.world.clone(),
             replication: wish.replication,
+            // Plugins are attached to a session that is there.
+            plugins: Vec::new(),
             scene,
         };
         let record = SessionRecord {

@@ -5,8 +5,10 @@
 
 use std::{future::Future, pin::Pin};
 
-use hd1_api::{ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats};
-use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
+use hd1_api::{
+    PluginState, ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+};
+use hd1_core::{Micros, NetId, ParticipantId, PlayerId, SessionId, TickRate};
 use serde_json::{Map, Value};
 
 /// A boxed future: what an object-safe trait returns in place of `async fn`.
@@ -28,6 +30,42 @@ pub struct WorldSpec {
     pub settings: Map<String, Value>,
     /// How much of it each client is sent; the implementation holds it against its own limits.
     pub replication: ReplicationSettings,
+    /// Its plugins in the order in which they run.
+    pub plugins: Vec<WorldPlugin>,
+}
+
+/// A plugin that runs in a world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorldPlugin {
+    /// `namespace:name`.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The hash of its package, which the plugin host has kept.
+    pub package: String,
+    /// Every field of its config: the plugin's own defaults, over them the operator's values, over them the session's.
+    pub config: Map<String, Value>,
+    /// Counts its restarts: where it is another than before, a plugin that was suspended starts anew.
+    pub generation: u64,
+}
+
+/// How a plugin fares in a world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorldPluginState {
+    /// `namespace:name`.
+    pub id: String,
+    /// The version that the world has.
+    pub version: String,
+    /// Where it stands.
+    pub state: PluginState,
+    /// Since when.
+    pub since: Micros,
+    /// Why, where it does not simply run.
+    pub reason: Option<String>,
+    /// Runs that counted for nothing.
+    pub faults: u64,
+    /// Rows that their schemas refused.
+    pub refused_rows: u64,
 }
 
 /// Where a world stands, as its runtime knows it.
@@ -205,6 +243,16 @@ pub trait Worlds: Send + Sync + 'static {
     /// Has a world send each client so much from now on, and when it runs again. Nothing where there is none. Must not
     /// block.
     fn set_replication(&self, session: SessionId, settings: &ReplicationSettings);
+
+    /// Makes these the world's plugins, exactly, in this order, and answers once the world has them from its next tick
+    /// on. Where the world is not in memory it answers at once, and they count when it runs again.
+    ///
+    /// [`WorldError::Refused`] where a world refuses them, as where two bring different components of one name. Then
+    /// nothing has changed.
+    fn set_plugins<'a>(&'a self, session: SessionId, plugins: &'a [WorldPlugin]) -> WorldFuture<'a, ()>;
+
+    /// How the world's plugins fare this instant; `None` where it is not in memory. Must not block.
+    fn plugin_states(&self, session: SessionId) -> Option<Vec<WorldPluginState>>;
 
     /// Takes a step in the world's life and answers once it is taken. A step that leads where the world already
     /// stands is answered with success.

@@ -152,3 +152,22 @@ pub async fn count(conn: &mut Conn, plugin: &str) -> Result<u64> {
         conn.one(sql!("SELECT count(*) FROM session_plugins WHERE plugin_id = $1"), (plugin,)).await?;
     Ok(count.unsigned_abs())
 }
+
+/// Changes what a session sets for a plugin; answers whether the session has it.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_config(
+    conn: &mut Conn,
+    session: SessionId,
+    plugin: &str,
+    config: Option<&Map<String, Value>>,
+) -> Result<bool> {
+    let touched = conn
+        .exec(
+            sql!("UPDATE session_plugins SET config = $3 WHERE session_id = $1 AND plugin_id = $2"),
+            (session.to_string(), plugin, config.map(json)),
+        )
+        .await?;
+    Ok(touched == 1)
+}

@@ -36,6 +36,9 @@ pub struct Plugin {
     /// Whose key that is, where the server knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Why it runs nowhere any more, whatever else is said here: it was called back since it was installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
     /// May it run in sessions? One that may not stays attached.
     pub enabled: bool,
     /// What the operator has set; the rest is as the plugin says.

@@ -1,0 +1,210 @@
+//! What is installed, with what each plugin says of itself, and whether it goes together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hd1_abi::Plan;
+use hd1_core::SessionId;
+use hd1_manifest::{Manifest, Trust, Verdict, manifest::Dependency};
+use hd1_store::Conn;
+use hd1_store::plugins::{self as repo, PackageRecord, PluginRecord};
+use hd1_store::session_plugins::{self, SessionPluginRecord};
+
+use super::config;
+use crate::control::Control;
+use crate::error::{ControlError, Result};
+use crate::worlds::WorldPlugin;
+
+/// A plugin with what its package declares.
+#[derive(Clone, Debug)]
+pub(super) struct Installed {
+    pub(super) record: PluginRecord,
+    pub(super) manifest: Manifest,
+    pub(super) plan: Plan,
+    pub(super) package_bytes: u64,
+}
+
+impl Installed {
+    pub(super) fn of(record: PluginRecord, package: &PackageRecord) -> Result<Self> {
+        let unreadable = |error: serde_json::Error| {
+            ControlError::Failed(format!(
+                "package {} of {}: cannot read what is stored: {error}",
+                package.hash, record.id
+            ))
+        };
+        // Checked when it came. Written anew it may be longer than a plan in a module may be, so it is only read.
+        let plan = serde_json::from_str(&package.plan).map_err(unreadable)?;
+        let manifest = serde_json::from_str(&package.manifest).map_err(unreadable)?;
+        Ok(Self { manifest, plan, package_bytes: package.bytes, record })
+    }
+
+    pub(super) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Self>> {
+        let Some(record) = repo::find(conn, id).await? else { return Ok(None) };
+        let package = repo::find_package(conn, &record.package).await?;
+        let package = package.ok_or_else(|| ControlError::Failed(format!("{id} has lost its package's row")))?;
+        Self::of(record, &package).map(Some)
+    }
+
+    /// How far it is believed today; the error is why it is not to run any more. The trust file of today counts, not
+    /// that of its installation.
+    pub(super) fn judged(&self, trust: &Trust) -> Result<Verdict, String> {
+        let hash = self.record.package.clone().try_into().map_err(|_| "its hash cannot be read".to_owned())?;
+        let signer = self.record.signer.as_deref().and_then(|key| key.parse().ok());
+        let judged = trust.judge_known(hash, signer, self.manifest.plugin.id.namespace());
+        judged.map_err(|refused| refused.to_string())
+    }
+
+    /// The ids of the plugins without which it does not run.
+    pub(super) fn needs(&self) -> impl Iterator<Item = String> {
+        self.manifest.dependencies.iter().filter(|(_, wanted)| !wanted.is_optional()).map(|(id, _)| id.to_string())
+    }
+}
+
+/// All that is installed, by id.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Catalogue(BTreeMap<String, Installed>);
+
+impl Catalogue {
+    pub(super) async fn read(conn: &mut Conn) -> Result<Self> {
+        let packages: BTreeMap<_, _> =
+            repo::current_packages(conn).await?.into_iter().map(|package| (package.hash.clone(), package)).collect();
+        let mut installed = BTreeMap::new();
+        for record in repo::all(conn).await? {
+            let package = packages.get(&record.package);
+            let package =
+                package.ok_or_else(|| ControlError::Failed(format!("{} has lost its package's row", record.id)))?;
+            installed.insert(record.id.clone(), Installed::of(record, package)?);
+        }
+        Ok(Self(installed))
+    }
+
+    /// Those that are attached to a session alone, and their rows in order.
+    pub(super) async fn of_session(conn: &mut Conn, id: SessionId) -> Result<(Self, Vec<SessionPluginRecord>)> {
+        let rows = session_plugins::list(conn, id).await?;
+        let mut installed = BTreeMap::new();
+        for row in &rows {
+            if let Some(found) = Installed::find(conn, &row.plugin).await? {
+                installed.insert(row.plugin.clone(), found);
+            }
+        }
+        Ok((Self(installed), rows))
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Installed> {
+        self.0.get(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The same with another one in its place, or with none.
+    pub(super) fn with(&self, id: &str, plugin: Option<Installed>) -> Self {
+        let mut next = self.clone();
+        match plugin {
+            Some(plugin) => next.0.insert(id.to_owned(), plugin),
+            None => next.0.remove(id),
+        };
+        next
+    }
+
+    /// One that does not run without `id`, and that may run at all if `enabled`.
+    pub(super) fn dependent_of(&self, id: &str, enabled: bool) -> Option<&Installed> {
+        let depends = |other: &&Installed| (other.record.enabled || !enabled) && other.needs().any(|need| need == id);
+        self.0.values().find(depends)
+    }
+
+    /// Has a plugin what it needs, has everybody else, and does nobody refuse to run beside the other?
+    ///
+    /// A ring of plugins that need each other cannot come about: what one needs has to be there before it.
+    pub(super) fn check_around(&self, id: &str) -> Result<()> {
+        for (own, one) in &self.0 {
+            for (other, wanted) in &one.manifest.dependencies {
+                let other = other.to_string();
+                if own == id || other == id {
+                    self.check_need(one, &other, wanted)?;
+                }
+            }
+            for (other, versions) in &one.manifest.conflicts {
+                let other = other.to_string();
+                let there = self.get(&other).filter(|found| versions.matches(&found.manifest.plugin.version));
+                if let Some(found) = there.filter(|_| own == id || other == id) {
+                    return Err(ControlError::Conflict(format!(
+                        "{own} {} does not run beside {other} {versions}, and {} is installed: uninstall one of them",
+                        one.record.version, found.record.version
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_need(&self, one: &Installed, other: &str, wanted: &Dependency) -> Result<()> {
+        let (PluginRecord { id, version, .. }, versions) = (&one.record, wanted.versions());
+        let fault = match self.get(other) {
+            None if wanted.is_optional() => return Ok(()),
+            None => format!("{id} {version} needs {other} {versions}, which is not installed: install that first"),
+            Some(found) if !versions.matches(&found.manifest.plugin.version) => {
+                let there = &found.record.version;
+                format!("{id} {version} needs {other} {versions}, and {there} is installed: install one that fits")
+            }
+            Some(found) if one.record.enabled && !found.record.enabled && !wanted.is_optional() => {
+                format!("{id} {version} needs {other}, which is disabled: enable that first")
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(ControlError::Conflict(fault))
+    }
+
+    /// Does each plugin of a session come after those that it needs, and after those that it orders itself by?
+    pub(super) fn check_order(&self, rows: &[SessionPluginRecord]) -> Result<()> {
+        for (i, row) in rows.iter().enumerate() {
+            let Some(plugin) = self.get(&row.plugin) else { continue };
+            for (other, wanted) in &plugin.manifest.dependencies {
+                let (other, own) = (other.to_string(), &row.plugin);
+                let fault = match rows.iter().position(|row| row.plugin == other) {
+                    None if wanted.is_optional() => continue,
+                    None => format!("{own} needs {other}, which the session does not have: attach {other} before it"),
+                    Some(at) if at > i => format!("{own} needs {other} before it: put {other} first"),
+                    Some(at) if row.enabled && !rows[at].enabled && !wanted.is_optional() => {
+                        format!("{own} needs {other}, which is disabled in the session: enable {other} first")
+                    }
+                    Some(_) => continue,
+                };
+                return Err(ControlError::Conflict(fault));
+            }
+        }
+        Ok(())
+    }
+
+    /// What runs in the world of a session that has these: what is wanted there, enabled, not called back, and not
+    /// without what it needs.
+    pub(super) fn running(&self, rows: &[SessionPluginRecord], trust: &Trust) -> Vec<WorldPlugin> {
+        let mut running: BTreeSet<String> = BTreeSet::new();
+        let mut plugins = Vec::new();
+        for row in rows.iter().filter(|row| row.enabled) {
+            let Some(plugin) = self.get(&row.plugin) else { continue };
+            let record = &plugin.record;
+            let whole = plugin.needs().all(|need| running.contains(&need));
+            if !record.enabled || !whole || plugin.judged(trust).is_err() {
+                continue;
+            }
+            running.insert(record.id.clone());
+            plugins.push(WorldPlugin {
+                id: record.id.clone(),
+                version: record.version.clone(),
+                package: record.package.clone(),
+                config: config::merged(&plugin.plan, &record.config, row.config.as_ref()),
+                generation: record.generation,
+            });
+        }
+        plugins
+    }
+}
+
+impl Control {
+    /// The plugins that a session's world is to be made with.
+    pub(crate) async fn recorded_plugins(&self, conn: &mut Conn, id: SessionId) -> Result<Vec<WorldPlugin>> {
+        let (catalogue, rows) = Catalogue::of_session(conn, id).await?;
+        Ok(catalogue.running(&rows, self.host().trust()))
+    }
+}
