@@ -2,12 +2,15 @@
 //!
 //! It stands in the crate, behind the feature `testing`, because the rules' tests and the routes' tests use the same.
 
-use std::collections::BTreeMap;
+mod plugins;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hd1_api::{
-    Entity, ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+    Entity, PluginState, ReplicationSettings, SceneInfo, SceneSource, SendMessage, SessionStatus, SnapshotTaken,
+    WorldStats,
 };
 use hd1_core::{Clock, Micros, NetId, ParticipantId, SessionId, TickRate};
 use hd1_store::Db;
@@ -15,11 +18,14 @@ use serde_json::{Value, json};
 
 use crate::control::Control;
 use crate::keys::{AdminToken, TicketKey};
+use crate::plugin_host::PluginHost;
 use crate::secret::{Secret, SecretKind};
 use crate::worlds::{
-    EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
-    Worlds,
+    EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldPlugin,
+    WorldPluginState, WorldSpec, WorldState, Worlds,
 };
+
+pub use plugins::{FakeHost, TestPackage};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -57,6 +63,10 @@ pub struct FakeWorld {
     pub said: Vec<SendMessage>,
     /// Who was sent away, and why.
     pub kicked: Vec<(ParticipantId, String)>,
+    /// The packages that it does not take, by hash.
+    pub refuses: BTreeSet<String>,
+    /// How those of its plugins fare that do not simply run.
+    pub faring: BTreeMap<String, WorldPluginState>,
 }
 
 /// Worlds that do as they are told at once. A scene named `broken` is refused, one named `fails` fails.
@@ -64,6 +74,8 @@ pub struct FakeWorld {
 pub struct FakeWorlds {
     worlds: Mutex<BTreeMap<SessionId, FakeWorld>>,
     wakes: AtomicUsize,
+    swapping: AtomicUsize,
+    swapping_most: AtomicUsize,
 }
 
 impl FakeWorlds {
@@ -79,6 +91,12 @@ impl FakeWorlds {
     #[must_use]
     pub fn wakes(&self) -> usize {
         self.wakes.load(Ordering::SeqCst)
+    }
+
+    /// How many worlds were given plugins at a time, at most.
+    #[must_use]
+    pub fn swaps_at_once(&self) -> usize {
+        self.swapping_most.load(Ordering::SeqCst)
     }
 
     fn with<T>(
@@ -100,8 +118,8 @@ impl FakeWorlds {
             }
             SceneSource::Library(_) | SceneSource::Inline(_) => {
                 let state = WorldState { status, reason: None };
-                let (entities, said, kicked) = Default::default();
-                let world = FakeWorld { state, spec: spec.clone(), entities, said, kicked };
+                let (entities, said, kicked, refuses, faring) = Default::default();
+                let world = FakeWorld { state, spec: spec.clone(), entities, said, kicked, refuses, faring };
                 self.lock().insert(id, world);
                 Ok(())
             }
@@ -161,6 +179,44 @@ impl Worlds for FakeWorlds {
         if let Some(world) = self.lock().get_mut(&session) {
             world.spec.replication = *settings;
         }
+    }
+
+    /// Takes a while, so that one can see how many do so at once.
+    fn set_plugins<'a>(&'a self, session: SessionId, plugins: &'a [WorldPlugin]) -> WorldFuture<'a, ()> {
+        Box::pin(async move {
+            let swapping = self.swapping.fetch_add(1, Ordering::SeqCst) + 1;
+            self.swapping_most.fetch_max(swapping, Ordering::SeqCst);
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            self.swapping.fetch_sub(1, Ordering::SeqCst);
+            self.with(session, |world| {
+                let live = matches!(world.state.status, SessionStatus::Running | SessionStatus::Paused);
+                if let Some(refused) = plugins.iter().find(|plugin| live && world.refuses.contains(&plugin.package)) {
+                    let (path, message) = ("components.Wind".to_owned(), format!("{} brings another", refused.id));
+                    return Err(WorldError::Refused { path, message });
+                }
+                world.spec.plugins = plugins.to_vec();
+                Ok(())
+            })
+        })
+    }
+
+    fn plugin_states(&self, session: SessionId) -> Option<Vec<WorldPluginState>> {
+        let worlds = self.lock();
+        let world = worlds.get(&session)?;
+        let live = matches!(world.state.status, SessionStatus::Running | SessionStatus::Paused);
+        let state = |plugin: &WorldPlugin| {
+            let runs = WorldPluginState {
+                id: plugin.id.clone(),
+                version: plugin.version.clone(),
+                state: PluginState::Running,
+                since: Micros(1_800_000_000_000_000),
+                reason: None,
+                faults: 0,
+                refused_rows: 0,
+            };
+            world.faring.get(&plugin.id).cloned().unwrap_or(runs)
+        };
+        live.then(|| world.spec.plugins.iter().map(state).collect())
     }
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
@@ -298,6 +354,8 @@ pub struct Stage {
     pub control: Control,
     /// Their worlds.
     pub worlds: Arc<FakeWorlds>,
+    /// Their plugin host.
+    pub host: Arc<FakeHost>,
     /// Their clock.
     pub clock: Arc<HandClock>,
     /// The admin token.
@@ -312,20 +370,29 @@ impl Stage {
     /// # Panics
     /// When the database refuses.
     pub async fn over(db: Db) -> Self {
+        Self::with(db, Arc::default()).await
+    }
+
+    /// The same with a plugin host of one's own.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn with(db: Db, host: Arc<FakeHost>) -> Self {
         let (worlds, clock) = (Arc::new(FakeWorlds::default()), HandClock::new());
         let admin = Secret::generate(SecretKind::Admin);
         let token = AdminToken::of(&admin);
         let own: Arc<dyn Worlds> = Arc::<FakeWorlds>::clone(&worlds);
+        let plugins: Arc<dyn PluginHost> = Arc::<FakeHost>::clone(&host);
         let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
-        let control = Control::new(db.clone(), own, time, token, TicketKey::generate()).await.expect("a database");
-        Self { control, worlds, clock, admin, db }
+        let control = Control::new(db.clone(), own, plugins, time, token, TicketKey::generate()).await;
+        Self { control: control.expect("a database"), worlds, host, clock, admin, db }
     }
 
-    /// The same database after a restart: other worlds, other keys.
+    /// The same database and disk after a restart: other worlds, other keys.
     ///
     /// # Panics
     /// When the database refuses.
     pub async fn restarted(&self) -> Self {
-        Self::over(self.db.clone()).await
+        Self::with(self.db.clone(), Arc::clone(&self.host)).await
     }
 }

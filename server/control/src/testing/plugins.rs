@@ -1,0 +1,178 @@
+//! A plugin host that compiles nothing, and packages whose modules are their plans written out.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use hd1_abi::Plan;
+use hd1_manifest::archive::Files;
+use hd1_manifest::{Package, PackagePath, SigningKey, Trust};
+use serde_json::{Value, json};
+
+use crate::plugin_host::{LogLine, PluginHost, SystemStats};
+use crate::worlds::PortFuture;
+
+/// What the host holds.
+#[derive(Debug, Default)]
+pub struct HostState {
+    /// The packages on its disk, by hash.
+    pub packages: BTreeMap<String, Vec<u8>>,
+    /// What it answers about systems, by plugin.
+    pub stats: BTreeMap<String, Vec<SystemStats>>,
+    /// What it answers about lines, by plugin.
+    pub lines: BTreeMap<String, Vec<LogLine>>,
+    /// Its disk takes nothing more.
+    pub disk_full: bool,
+}
+
+/// A host over plain memory. It takes a module for a plan in JSON behind eight bytes, and checks it as a plan.
+#[derive(Debug, Default)]
+pub struct FakeHost {
+    state: Mutex<HostState>,
+    trust: Trust,
+}
+
+impl FakeHost {
+    /// One whose operator believes these.
+    #[must_use]
+    pub fn trusting(trust: Trust) -> Self {
+        Self { state: Mutex::default(), trust }
+    }
+
+    /// What it holds, to look at and to tamper with.
+    ///
+    /// # Panics
+    /// When a test panicked while it held it.
+    pub fn lock(&self) -> MutexGuard<'_, HostState> {
+        self.state.lock().expect("no test panicked while it held the host")
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> PortFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl PluginHost for FakeHost {
+    fn inspect<'a>(&'a self, module: &'a [u8]) -> PortFuture<'a, Result<Plan, String>> {
+        let plan = module.get(8..).ok_or_else(|| "no module".to_owned());
+        ready(plan.and_then(|plan| Plan::parse(plan).map_err(|error| error.to_string())))
+    }
+
+    fn keep<'a>(&'a self, hash: &'a str, package: &'a [u8]) -> PortFuture<'a, Result<(), String>> {
+        let mut state = self.lock();
+        if state.disk_full {
+            return ready(Err("the disk at /secret/path is full".to_owned()));
+        }
+        state.packages.insert(hash.to_owned(), package.to_owned());
+        ready(Ok(()))
+    }
+
+    fn drop_package<'a>(&'a self, hash: &'a str) -> PortFuture<'a, Result<(), String>> {
+        self.lock().packages.remove(hash);
+        ready(Ok(()))
+    }
+
+    fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    fn stats(&self, plugin: &str) -> Vec<SystemStats> {
+        self.lock().stats.get(plugin).cloned().unwrap_or_default()
+    }
+
+    fn log(&self, plugin: &str, limit: usize) -> Vec<LogLine> {
+        let lines = self.lock().lines.get(plugin).cloned().unwrap_or_default();
+        lines[lines.len().saturating_sub(limit)..].to_vec()
+    }
+}
+
+/// A package to be made.
+#[derive(Clone, Debug)]
+pub struct TestPackage {
+    id: String,
+    version: String,
+    /// What follows in the manifest.
+    tables: String,
+    plan: Value,
+    readme: String,
+}
+
+impl TestPackage {
+    /// One with a config of `strength`, a number from 0 to 10 that is 1 by default, and `loud`, which is false.
+    #[must_use]
+    pub fn new(id: &str, version: &str) -> Self {
+        let strength = json!({ "name": "strength", "doc": "How strong.", "default": { "F32": 1 },
+            "kind": { "type": "f32", "range": { "min": 0, "max": 10 }, "step": 0.01 } });
+        let loud =
+            json!({ "name": "loud", "doc": "Is it heard?", "default": { "Bool": false }, "kind": { "type": "bool" } });
+        let plan = json!({ "abi": 1, "config": [strength, loud],
+            "systems": [{ "name": "blow", "queries": [{ "write": ["Velocity"] }] }] });
+        let (tables, readme) = ("[sim]\nmodule = \"sim.wasm\"\n".to_owned(), String::new());
+        Self { id: id.to_owned(), version: version.to_owned(), tables, plan, readme }
+    }
+
+    /// With these tables in place of `[sim]`, or after it where they do not begin with one.
+    #[must_use]
+    pub fn tables(mut self, tables: &str) -> Self {
+        if tables.contains("[sim]") || tables.contains("[service]") {
+            self.tables.clear();
+        }
+        self.tables += tables;
+        self
+    }
+
+    /// With another text beside, so that its hash is another.
+    #[must_use]
+    pub fn readme(mut self, text: &str) -> Self {
+        self.readme = text.to_owned();
+        self
+    }
+
+    /// With another plan.
+    #[must_use]
+    pub fn plan(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.plan);
+        self
+    }
+
+    /// Its bytes, unsigned.
+    ///
+    /// # Panics
+    /// When it is at fault.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.pack(None)
+    }
+
+    /// Its bytes, signed.
+    ///
+    /// # Panics
+    /// When it is at fault.
+    #[must_use]
+    pub fn signed(&self, key: &SigningKey) -> Vec<u8> {
+        self.pack(Some(key))
+    }
+
+    fn pack(&self, key: Option<&SigningKey>) -> Vec<u8> {
+        let Self { id, version, tables, .. } = self;
+        let manifest =
+            format!("[plugin]\nid = \"{id}\"\nversion = \"{version}\"\napi = \"^1\"\nname = \"Test\"\n{tables}");
+        let module = [b"\0asm\x01\0\0\0", self.plan.to_string().as_bytes()].concat();
+        let files = [
+            ("plugin.toml", manifest.into_bytes()),
+            ("sim.wasm", module),
+            ("README.md", self.readme.clone().into_bytes()),
+        ];
+        let path = |name: &str| name.parse::<PackagePath>().expect("a path");
+        let files: Files = files.into_iter().map(|(name, bytes)| (path(name), bytes)).collect();
+        Package::of(files).and_then(|package| package.bytes(key)).expect("a package without fault")
+    }
+
+    /// Its hash.
+    ///
+    /// # Panics
+    /// When it is at fault.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        Package::read(&self.bytes()).expect("a package without fault").hash().to_string()
+    }
+}
