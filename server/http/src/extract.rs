@@ -1,11 +1,11 @@
-//! Extractors that answer with problems: bounded JSON bodies, path ids, queries.
+//! Extractors that answer with problems: bounded bodies, path ids, queries.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use hd1_api::{ErrorCode, FieldError};
-use hd1_control::{ControlError, EntityRef};
+use hd1_control::{ControlError, EntityRef, PluginId};
 use hd1_core::SessionId;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -46,9 +46,27 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> 
     }
 }
 
+/// A body of at most `BYTES` bytes as it is.
+pub struct Octets<const BYTES: usize>(pub bytes::Bytes);
+
+impl<S: Sync, const BYTES: usize> FromRequest<S> for Octets<BYTES> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        if !is_of(request.headers(), "application/octet-stream") {
+            return Err(Failure::new(ErrorCode::UnsupportedMediaType, "send Content-Type: application/octet-stream"));
+        }
+        read(request.into_body(), BYTES).await.map(Self)
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
+    is_of(headers, "application/json")
+}
+
+fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<bytes::Bytes, Failure> {
@@ -131,6 +149,21 @@ impl<S: Send + Sync> FromRequestParts<S> for OfEntity {
             return Err(ControlError::NotFound("entity").into());
         }
         Ok(Self(EntityRef::parse(&text)))
+    }
+}
+
+/// The plugin named in the path as `plugin`, or as `id` where the path is the plugin's own. What is no id names none.
+pub struct OfPlugin(pub PluginId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfPlugin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let text = match path_value(parts, state, "plugin").await {
+            Ok(text) => text,
+            Err(_) => path_value(parts, state, "id").await?,
+        };
+        text.parse().map(Self).map_err(|_| ControlError::NotFound("plugin").into())
     }
 }
 

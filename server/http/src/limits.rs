@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a body that may hold a whole scene.
 pub const SCENE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024 + BODY_BYTES_MAX;
+/// Bytes of a body that holds a plugin's package.
+pub const PACKAGE_BODY_BYTES_MAX: usize = hd1_control::PACKAGE_BYTES_MAX;
 /// How deep arrays and objects may nest in a body. A scene needs 6.
 pub const JSON_DEPTH_MAX: usize = 32;
 /// Bytes of the request line and headers together.

@@ -4,9 +4,11 @@ mod entities;
 mod health;
 mod lifecycle;
 mod participants;
+mod plugins;
 mod query;
 mod realtime;
 mod scenes;
+mod session_plugins;
 mod sessions;
 mod tokens;
 
@@ -21,6 +23,8 @@ pub(crate) fn api() -> OpenApiRouter<HttpState> {
         .merge(lifecycle::routes())
         .merge(participants::routes())
         .merge(entities::routes())
+        .merge(plugins::routes())
+        .merge(session_plugins::routes())
         .merge(scenes::routes())
         .merge(tokens::routes())
         .merge(realtime::routes())

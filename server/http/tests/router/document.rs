@@ -7,16 +7,24 @@ use crate::Site;
 
 /// Every operation. A new route does not pass until it stands here, where a reader sees what the interface is.
 const OPERATIONS: &str = "\
+DELETE /api/plugins/{id}
 DELETE /api/sessions/{id}
 DELETE /api/sessions/{id}/entities/{entity}
 DELETE /api/sessions/{id}/entities/{entity}/authority
+DELETE /api/sessions/{id}/plugins/{plugin}
 DELETE /api/tokens/{token}
+GET /api/plugins
+GET /api/plugins/{id}
+GET /api/plugins/{id}/health
+GET /api/plugins/{id}/logs
+GET /api/plugins/{id}/stats
 GET /api/scenes
 GET /api/sessions
 GET /api/sessions/{id}
 GET /api/sessions/{id}/entities
 GET /api/sessions/{id}/entities/{entity}
 GET /api/sessions/{id}/participants
+GET /api/sessions/{id}/plugins
 GET /api/sessions/{id}/scene
 GET /api/sessions/{id}/stats
 GET /api/tokens
@@ -24,8 +32,15 @@ GET /healthz
 GET /metrics
 GET /readyz
 GET /realtime
+PATCH /api/plugins/{id}
 PATCH /api/sessions/{id}
 PATCH /api/sessions/{id}/entities/{entity}
+PATCH /api/sessions/{id}/plugins/{plugin}
+POST /api/plugins
+POST /api/plugins/{id}/disable
+POST /api/plugins/{id}/enable
+POST /api/plugins/{id}/restart
+POST /api/plugins/{id}/rollback
 POST /api/sessions
 POST /api/sessions/{id}/entities
 POST /api/sessions/{id}/hibernate
@@ -34,6 +49,7 @@ POST /api/sessions/{id}/kick
 POST /api/sessions/{id}/leave
 POST /api/sessions/{id}/messages
 POST /api/sessions/{id}/pause
+POST /api/sessions/{id}/plugins
 POST /api/sessions/{id}/restart
 POST /api/sessions/{id}/resume
 POST /api/sessions/{id}/snapshot
@@ -42,6 +58,7 @@ POST /api/sessions/{id}/stop
 POST /api/sessions/{id}/wake
 POST /api/tokens
 PUT /api/sessions/{id}/entities/{entity}/authority
+PUT /api/sessions/{id}/plugins
 ";
 
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
@@ -60,7 +77,7 @@ async fn every_operation_is_routed_and_nothing_else_is() {
     }
     assert_eq!(listed, OPERATIONS);
     for (path, item) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{id}", "x").replace("{token}", "x").replace("{entity}", "x");
+        let path = path.replace("{id}", "x").replace("{token}", "x").replace("{entity}", "x").replace("{plugin}", "x");
         for method in METHODS {
             let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();
             let answer = site.send(request).await;

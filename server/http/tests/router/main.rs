@@ -3,6 +3,7 @@
 mod api;
 mod document;
 mod edge;
+mod plugins;
 mod realtime;
 mod sockets;
 
