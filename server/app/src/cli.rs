@@ -47,58 +47,11 @@ pub enum Command {
         #[command(subcommand)]
         command: Scene,
     },
-    /// Make, sign and verify plugin packages.
+    /// Make, sign and verify plugin packages; install them on a server and tend them there.
     Plugin {
         /// What to do.
         #[command(subcommand)]
-        command: Plugin,
-    },
-}
-
-/// The subcommands of `plugin`.
-#[derive(Subcommand)]
-pub enum Plugin {
-    /// Make a key that signs packages; prints its public half, by which others know it.
-    Key {
-        /// Where to write it: PEM, readable by this account alone. Never overwrites.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Make a package of a plugin's folder: plugin.toml, what it names, README.md, CHANGELOG.md, LICENSE*, and the
-    /// folders assets, config, migrations and ui. The same files give the same bytes.
-    Pack {
-        /// The folder with plugin.toml in it.
-        #[arg(value_name = "FOLDER")]
-        folder: PathBuf,
-        /// Write it here [default: NAMESPACE-NAME-VERSION.hd1p].
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-        /// Sign it with this key.
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
-    },
-    /// Sign a package, in place of who signed it before.
-    Sign {
-        /// The package.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// The key, as `hd1 plugin key` makes it.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-    },
-    /// Check a package: every file's hash, the manifest, the signature, and how far its signer is believed.
-    ///
-    /// Fails where anything is at fault or revoked. Needs no server and no network, and runs nothing of it.
-    Verify {
-        /// The package.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Keys that are known, TOML; without it nobody is.
-        #[arg(long, value_name = "FILE")]
-        trust: Option<PathBuf>,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
+        command: crate::plugin::args::Plugin,
     },
 }
 

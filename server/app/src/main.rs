@@ -13,6 +13,7 @@ mod files;
 mod gates;
 mod news;
 mod plugin;
+mod plugin_host;
 mod quic;
 mod replay;
 mod scene;

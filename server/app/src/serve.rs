@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::figures::RuntimeFigures;
 use crate::gates::{Tickets, WebSockets};
 use crate::news::News;
+use crate::plugin_host::NotWired;
 use crate::quic::{self, Quic};
 use crate::shutdown::Signals;
 use crate::worlds::{RuntimeWorlds, bytes_of_kbit};
@@ -112,7 +113,8 @@ impl Server {
         let runtime = Runtime::start(runtime_config(&config), Arc::new(news.clone()))?;
         let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), config.worlds.client_kbit_s_max));
         let ticket_key = TicketKey::load_or_create(&config.data)?;
-        let control = Control::new(db.clone(), worlds, Arc::new(SystemClock), admin, ticket_key).await?;
+        let host = Arc::new(NotWired::default());
+        let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, ticket_key).await?;
         let recovery = control.recover().await?;
         tracing::info!(recovered = recovery.recovered, failed = recovery.failed, "brought sessions back");
         demo::make(&config, &control).await?;

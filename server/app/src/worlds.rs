@@ -8,8 +8,8 @@ use hd1_api::{
     Entity, MessageTo, NearPlace, ReplicationSettings, SceneInfo, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
 };
 use hd1_control::{
-    EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldSpec, WorldState,
-    Worlds,
+    EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldPlugin,
+    WorldPluginState, WorldSpec, WorldState, Worlds,
 };
 use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
 use hd1_protocol::Operation;
@@ -106,6 +106,16 @@ impl Worlds for RuntimeWorlds {
     fn set_replication(&self, session: SessionId, settings: &ReplicationSettings) {
         self.runtime.set_shown(session, shown(settings));
     }
+
+    // STUB, to be replaced together with `plugin_host.rs`: worlds know no plugins yet.
+    fn set_plugins<'a>(&'a self, _: SessionId, _: &'a [WorldPlugin]) -> WorldFuture<'a, ()> {
+        Box::pin(std::future::ready(Err(WorldError::WrongState("plugins are not wired yet".to_owned()))))
+    }
+
+    fn plugin_states(&self, _: SessionId) -> Option<Vec<WorldPluginState>> {
+        None
+    }
+    // End of the stub.
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
         let request = match step {

@@ -7,7 +7,7 @@ use figment::{Metadata, Profile, Provider, Source};
 use super::keys;
 
 /// Variables of this program that are no settings: the file to read, whom `hd1 bots` calls, what tests pass on.
-const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_SERVER", "HD1_TOKEN", "HD1_TEST_"];
+const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_SERVER", "HD1_TOKEN", "HD1_URL", "HD1_TEST_"];
 
 /// One value with the place where it was given.
 pub(super) struct Given {
