@@ -5,6 +5,8 @@ mod package;
 mod print;
 mod remote;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 
