@@ -40,6 +40,9 @@ pub enum Command {
         /// A file recording-TICK.hd1r.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// The data folder with the packages of its plugins, where it has any.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
     /// Check scene files, list the library.
     Scene {

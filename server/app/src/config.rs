@@ -46,6 +46,8 @@ pub struct Config {
     pub tls: Tls,
     /// The running worlds.
     pub worlds: Worlds,
+    /// Strangers' code.
+    pub plugins: Plugins,
     /// The session made at the first start.
     pub demo: Demo,
     /// What is written to stderr.
@@ -116,6 +118,14 @@ pub struct Worlds {
     pub client_kbit_s_max: u32,
 }
 
+/// `[plugins]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugins {
+    /// The file that says which keys are believed and what was called back. Without one every package is `dev`.
+    pub trust: Option<PathBuf>,
+}
+
 /// `[demo]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +183,7 @@ impl Default for Config {
                 client_kbit_s: 2_048,
                 client_kbit_s_max: 16_384,
             },
+            plugins: Plugins { trust: None },
             demo: Demo { enabled: true, scene: "lobby".into(), guests: None },
             log: Log { filter: LOG_FILTER.into(), format: LogFormat::Auto },
         }

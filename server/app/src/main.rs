@@ -51,7 +51,7 @@ fn run(command: Command) -> Result<ExitCode> {
             print!("{}", config::show(&load(&arguments)?));
         }
         Command::Bots(arguments) => return hd1_bots::run(&arguments),
-        Command::Replay { file } => replay::run(&file)?,
+        Command::Replay { file, data } => replay::run(&file, data.as_deref())?,
         Command::Scene { command: cli::Scene::Check { file } } => scene::check(&file)?,
         Command::Scene { command: cli::Scene::List } => scene::list()?,
         Command::Plugin { command } => plugin::run(&command)?,

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::figures::RuntimeFigures;
 use crate::gates::{Tickets, WebSockets};
 use crate::news::News;
-use crate::plugin_host::NotWired;
+use crate::plugin_host::Plugins;
 use crate::quic::{self, Quic};
 use crate::shutdown::Signals;
 use crate::worlds::{RuntimeWorlds, bytes_of_kbit};
@@ -110,10 +110,13 @@ impl Server {
         let (db, claim) = database::open(&config).await?;
 
         let news = News::default();
-        let runtime = Runtime::start(runtime_config(&config), Arc::new(news.clone()))?;
-        let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), config.worlds.client_kbit_s_max));
+        let plugins = Plugins::open(&config.data, config.plugins.trust.as_deref())?;
+        let runtime = RuntimeConfig { modules: Arc::new(plugins.clone()), ..runtime_config(&config) };
+        let runtime = Runtime::start(runtime, Arc::new(news.clone()))?;
+        let kbit_s_max = config.worlds.client_kbit_s_max;
+        let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), kbit_s_max, plugins.clone()));
         let ticket_key = TicketKey::load_or_create(&config.data)?;
-        let host = Arc::new(NotWired::default());
+        let host = Arc::new(plugins);
         let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, ticket_key).await?;
         let recovery = control.recover().await?;
         tracing::info!(recovered = recovery.recovered, failed = recovery.failed, "brought sessions back");

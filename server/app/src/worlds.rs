@@ -5,21 +5,24 @@ mod library;
 use std::time::Duration;
 
 use hd1_api::{
-    Entity, MessageTo, NearPlace, ReplicationSettings, SceneInfo, SendMessage, SessionStatus, SnapshotTaken, WorldStats,
+    Entity, MessageTo, NearPlace, PluginState, ReplicationSettings, SceneInfo, SendMessage, SessionStatus,
+    SnapshotTaken, WorldStats,
 };
 use hd1_control::{
     EntityFilter, EntityPage, EntityRef, Lifecycle, WorldCommand, WorldError, WorldFuture, WorldPlugin,
     WorldPluginState, WorldSpec, WorldState, Worlds,
 };
-use hd1_core::{NetId, ParticipantId, PlayerId, SessionId, TickRate};
+use hd1_core::{Clock as _, Micros, NetId, ParticipantId, PlayerId, SessionId, SystemClock, TickRate};
 use hd1_protocol::Operation;
 use hd1_protocol::message::{Components, OpError, OpErrorCode};
 use hd1_protocol::said::{Near, To};
-use hd1_runtime::{Request, Runtime, RuntimeError, Shown, WorldQuery, WorldSource, WorldStatus};
+use hd1_runtime::{PluginStatus, Request, Runtime, RuntimeError, Shown, WorldQuery, WorldSource, WorldStatus};
 use hd1_sim::{EntityKey, EntityQuery, Quotas};
 use serde_json::{Map, Value, json};
 
 use library::Library;
+
+use crate::plugin_host::Plugins;
 
 /// How long a world may take to answer; loading a large one is the slowest.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,16 +32,17 @@ pub struct RuntimeWorlds {
     runtime: Runtime,
     library: Library,
     client_kbit_s_max: u32,
+    plugins: Plugins,
 }
 
 impl RuntimeWorlds {
     /// Over this runtime; sessions may ask for so many kbit/s of state for each client.
     #[must_use]
-    pub fn new(runtime: Runtime, client_kbit_s_max: u32) -> Self {
-        Self { runtime, library: Library::default(), client_kbit_s_max }
+    pub fn new(runtime: Runtime, client_kbit_s_max: u32, plugins: Plugins) -> Self {
+        Self { runtime, library: Library::default(), client_kbit_s_max, plugins }
     }
 
-    fn spec(&self, spec: &WorldSpec, initial: WorldStatus) -> Result<hd1_runtime::WorldSpec, WorldError> {
+    async fn spec(&self, spec: &WorldSpec, initial: WorldStatus) -> Result<hd1_runtime::WorldSpec, WorldError> {
         let scene = self.library.scene(&spec.scene)?;
         let quotas: Quotas = serde_json::from_value(Value::Object(spec.settings.clone()))
             .map_err(|error| refused("settings.world", error.to_string()))?;
@@ -48,6 +52,7 @@ impl RuntimeWorlds {
             seed: spec.seed,
             quotas,
             shown: shown(&spec.replication),
+            plugins: self.plugins.specs_as_far_as_ready(&spec.plugins).await,
             initial,
         })
     }
@@ -78,7 +83,7 @@ impl Worlds for RuntimeWorlds {
     fn create<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, autostart: bool) -> WorldFuture<'a, TickRate> {
         Box::pin(async move {
             let initial = if autostart { WorldStatus::Running } else { WorldStatus::Created };
-            let spec = self.spec(spec, initial)?;
+            let spec = self.spec(spec, initial).await?;
             let tick_rate = spec.tick_rate;
             within(self.runtime.create(session, spec)).await?;
             Ok(tick_rate)
@@ -87,7 +92,7 @@ impl Worlds for RuntimeWorlds {
 
     fn recover<'a>(&'a self, session: SessionId, spec: &'a WorldSpec, last: SessionStatus) -> WorldFuture<'a, ()> {
         Box::pin(async move {
-            let spec = self.spec(spec, runtime_status(last))?;
+            let spec = self.spec(spec, runtime_status(last)).await?;
             within(self.runtime.recover(session, spec)).await
         })
     }
@@ -107,15 +112,32 @@ impl Worlds for RuntimeWorlds {
         self.runtime.set_shown(session, shown(settings));
     }
 
-    // STUB, to be replaced together with `plugin_host.rs`: worlds know no plugins yet.
-    fn set_plugins<'a>(&'a self, _: SessionId, _: &'a [WorldPlugin]) -> WorldFuture<'a, ()> {
-        Box::pin(std::future::ready(Err(WorldError::WrongState("plugins are not wired yet".to_owned()))))
+    fn set_plugins<'a>(&'a self, session: SessionId, plugins: &'a [WorldPlugin]) -> WorldFuture<'a, ()> {
+        Box::pin(async move {
+            let specs = self.plugins.specs(plugins).await?;
+            match tokio::time::timeout(ANSWER_TIMEOUT, self.runtime.set_plugins(session, specs)).await {
+                // Also where a module is not here: that is a wrong value, not a missing entity.
+                Ok(Err(RuntimeError::Refused(refusal))) => Err(refused_by_world(refusal)),
+                Ok(answer) => answer.map_err(world_error),
+                Err(_) => Err(WorldError::TimedOut),
+            }
+        })
     }
 
-    fn plugin_states(&self, _: SessionId) -> Option<Vec<WorldPluginState>> {
-        None
+    fn plugin_states(&self, session: SessionId) -> Option<Vec<WorldPluginState>> {
+        let (status, _) = self.runtime.status(session)?;
+        let (now_ns, now) = (self.runtime.now_ns(), SystemClock.now());
+        let state = |state: hd1_runtime::PluginState| WorldPluginState {
+            state: plugin_state(state.status),
+            since: Micros(now.0 - i64::try_from(now_ns.saturating_sub(state.since_ns) / 1_000).unwrap_or(i64::MAX)),
+            id: state.id,
+            version: state.version,
+            reason: state.reason,
+            faults: state.faults,
+            refused_rows: 0,
+        };
+        status.is_live().then(|| self.runtime.plugin_states(session))?.map(|all| all.into_iter().map(state).collect())
     }
-    // End of the stub.
 
     fn lifecycle(&self, session: SessionId, step: Lifecycle) -> WorldFuture<'_, ()> {
         let request = match step {
@@ -307,6 +329,16 @@ fn hearers(to: MessageTo) -> To {
         MessageTo::Near(NearPlace { entity, position, radius }) => {
             To::Near(Near { entity: entity.map(NetId), position, radius })
         }
+    }
+}
+
+const fn plugin_state(status: PluginStatus) -> PluginState {
+    match status {
+        PluginStatus::Running | PluginStatus::Disabled => PluginState::Running,
+        PluginStatus::Degraded => PluginState::Degraded,
+        PluginStatus::Restarting => PluginState::Restarting,
+        PluginStatus::Suspended => PluginState::Suspended,
+        PluginStatus::Missing => PluginState::Missing,
     }
 }
 
