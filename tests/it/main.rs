@@ -11,6 +11,7 @@ mod lifecycle;
 mod messages;
 mod packages;
 mod participants;
+mod plugins;
 mod postgres;
 mod programs;
 mod realtime;
