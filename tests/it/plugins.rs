@@ -223,7 +223,15 @@ async fn one_that_never_returns_is_held_back_and_costs_the_world_nothing_but_its
     assert!(plugin(&server, at, &["logs", ID]).unwrap().contains("lifting"));
 
     let mut ada = TestClient::enter(&server.anonymous(), &session, "Ada", Transport::Quic).await;
+    // An update that fails goes back by itself.
     install(&server, at, "1.1.0", LOOP).unwrap();
+    until("it went back", || (http.get(&path).expect(200)["version"] == "1.0.0").then_some(()));
+    until("it runs", || (world_state(&http, &session)["state"] == "running").then_some(()));
+
+    // One that was never well is held back.
+    assert!(http.delete(&path).status < 300);
+    install(&server, at, "2.0.0", LOOP).unwrap();
+    http.post(&format!("/api/sessions/{session}/plugins"), &json!({ "plugin": ID })).expect(201);
     let state = until("it is held back", || {
         let health = world_state(&http, &session);
         (health["state"] == "restarting" || health["state"] == "suspended").then_some(health)
@@ -240,7 +248,7 @@ async fn one_that_never_returns_is_held_back_and_costs_the_world_nothing_but_its
     ada.until("she walks", |client| client.position(avatar).filter(|now| *now != begun)).await;
 
     // Mended it runs again at once, also where it was given up.
-    install(&server, at, "1.2.0", UP).unwrap();
+    install(&server, at, "2.1.0", UP).unwrap();
     until("it runs", || (world_state(&http, &session)["state"] == "running").then_some(()));
     http.post(&format!("{path}/restart"), &json!({})).expect(200);
     until("it runs", || (world_state(&http, &session)["state"] == "running").then_some(()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hd1_control::{Control, ControlError, Presence};
 use hd1_core::{ParticipantId, SessionId};
-use hd1_runtime::{Presence as Told, RuntimeObserver, WorldStatus};
+use hd1_runtime::{PluginState, PluginStatus, Presence as Told, RuntimeObserver, WorldStatus};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,8 @@ struct Inner {
 struct Notes {
     changed: BTreeSet<SessionId>,
     moved: BTreeMap<(SessionId, ParticipantId), Presence>,
+    /// Plugins that were held back, and their packages.
+    held_back: BTreeSet<(String, String)>,
 }
 
 impl RuntimeObserver for News {
@@ -46,6 +48,21 @@ impl RuntimeObserver for News {
         self.note(|notes| {
             notes.changed.insert(session);
         });
+    }
+
+    fn plugin_changed(&self, session: SessionId, plugin: &PluginState) {
+        let PluginState { id, version, status, reason, .. } = plugin;
+        match status {
+            PluginStatus::Running | PluginStatus::Disabled => {
+                tracing::debug!(session.id = %session, plugin = id, version, ?status, "a plugin changed");
+            }
+            _ => tracing::warn!(session.id = %session, plugin = id, version, ?status, reason, "a plugin is not well"),
+        }
+        if matches!(status, PluginStatus::Restarting | PluginStatus::Suspended) {
+            self.note(|notes| {
+                notes.held_back.insert((id.clone(), plugin.module.clone()));
+            });
+        }
     }
 
     fn participant_changed(&self, session: SessionId, participant: ParticipantId, told: Told) {
@@ -98,6 +115,7 @@ impl Notes {
     /// Notes again what could not be written, where nothing newer is known.
     fn take_back(&mut self, older: Notes) {
         self.changed.extend(older.changed);
+        self.held_back.extend(older.held_back);
         for (who, presence) in older.moved {
             self.moved.entry(who).or_insert(presence);
         }
@@ -111,6 +129,14 @@ async fn record(control: &Control, notes: &mut Notes) -> Result<(), ControlError
         let batch: Vec<_> = notes.moved.iter().take(BATCH).map(|(who, presence)| (who.0, who.1, *presence)).collect();
         control.record_presence(&batch).await?;
         notes.moved = rest.map_or_else(BTreeMap::new, |rest| notes.moved.split_off(&rest));
+    }
+    while let Some((id, package)) = notes.held_back.pop_first() {
+        match control.plugin_was_held_back(&id, &package).await {
+            Ok(Some(version)) => tracing::warn!(plugin = id, version, "it failed soon after it came, and went back"),
+            Ok(None) => {}
+            // It is held back all the same, and somebody has to look.
+            Err(error) => tracing::error!(plugin = id, %error, "it failed soon after it came, and cannot go back"),
+        }
     }
     while let Some(session) = notes.changed.first().copied() {
         control.refresh_status(session).await?;
@@ -151,6 +177,6 @@ mod tests {
         news.participant_changed(session, ada, Told::Left);
         news.note(|newer| newer.take_back(older));
         let expected = BTreeMap::from([((session, ada), Presence::Gone), ((session, bob), Presence::Here)]);
-        assert_eq!(taken(&news), Notes { changed: BTreeSet::from([session]), moved: expected });
+        assert_eq!(taken(&news), Notes { changed: BTreeSet::from([session]), moved: expected, ..Notes::default() });
     }
 }

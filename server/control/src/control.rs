@@ -15,6 +15,7 @@ use crate::keys::{AdminToken, TicketKey};
 use crate::limits;
 use crate::locks::SessionLocks;
 use crate::plugin_host::PluginHost;
+use crate::plugins::Fresh;
 use crate::worlds::Worlds;
 
 /// The rules of one installation.
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     /// Held by one that changes what is installed, shared by those who change what a session has of it. It is taken
     /// before any session's lock.
     pub(crate) plugins: RwLock<()>,
+    /// Which of them were replaced lately.
+    pub(crate) fresh: Fresh,
 }
 
 /// Which part of a list is wanted.
@@ -88,8 +91,8 @@ impl Control {
         let installation = hd1_store::settings::value_or_insert(&mut conn, "installation", &fresh, clock.now()).await?;
         conn.commit().await?;
         let issuer = format!("hd1:{installation}");
-        let (locks, plugins) = (SessionLocks::default(), RwLock::new(()));
-        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins };
+        let (locks, plugins, fresh) = (SessionLocks::default(), RwLock::new(()), Fresh::default());
+        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins, fresh };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -56,6 +56,8 @@ pub const SESSION_PLUGINS_MAX: usize = 64;
 pub const SWAPS_AT_ONCE: usize = 4;
 /// Bytes of a plugin's config as JSON, in a session and for the server.
 pub const PLUGIN_CONFIG_BYTES_MAX: usize = 16 * 1024;
+/// Seconds in which a plugin that replaced another goes back where it fails.
+pub const FRESH_S: i64 = 60;
 /// Lines of a plugin's log that an answer holds unless the caller says otherwise.
 pub const LOG_LINES_DEFAULT: u32 = 100;
 /// Lines of a plugin's log that an answer holds at most.

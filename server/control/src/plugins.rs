@@ -1,12 +1,14 @@
 //! Plugins: installed, listed, told, switched, rolled back and uninstalled by administrators.
 //!
 //! What is installed changes under one lock for all plugins, and each change is carried into every world that has the
-//! plugin ([`change`]). What a session has of it stands in [`attached`], how it fares in [`observe`].
+//! plugin ([`change`]). What a session has of it stands in [`attached`], how it fares in [`observe`]. One that
+//! fails soon after it was replaced goes back ([`fresh`]).
 
 mod attached;
 mod catalogue;
 mod change;
 mod config;
+mod fresh;
 mod install;
 mod observe;
 
@@ -23,6 +25,7 @@ use crate::control::{Control, Page};
 use crate::error::{ControlError, Result};
 use catalogue::{Catalogue, Installed};
 use change::Change;
+pub(crate) use fresh::Fresh;
 
 impl Control {
     /// A page of what is installed, by id.

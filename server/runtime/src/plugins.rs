@@ -41,6 +41,8 @@ pub struct PluginState {
     pub id: String,
     /// For people.
     pub version: String,
+    /// The hash of its sim module.
+    pub module: String,
     /// How it does.
     pub status: PluginStatus,
     /// Since when, on the runtime's timeline.
@@ -181,6 +183,7 @@ impl Keeper {
         let state = |Kept { spec, status, since_ns, reason, faults, .. }: &Kept| PluginState {
             id: spec.id.clone(),
             version: spec.version.clone(),
+            module: spec.module.clone(),
             status: *status,
             since_ns: *since_ns,
             reason: reason.clone(),

@@ -166,7 +166,7 @@ impl Slot {
     pub fn note_plugins(&self, states: Vec<PluginState>) {
         let before = std::mem::replace(&mut *lock(&self.plugin_states), states.clone());
         for state in states {
-            let same = |old: &&PluginState| old.id == state.id && old.version == state.version;
+            let same = |old: &&PluginState| old.id == state.id && old.module == state.module;
             if before.iter().find(same).is_none_or(|old| old.status != state.status) {
                 self.context.observer.plugin_changed(self.session, &state);
             }

@@ -120,6 +120,9 @@ impl Control {
         self.host().keep(&new.hash, &new.bytes).await.map_err(ControlError::Failed)?;
         let change = Change { id: id.to_owned(), after: Some(after), package: Some(package) };
         self.apply(&catalogue, change).await?;
+        if outcome == InstallOutcome::Replaced {
+            self.inner.fresh.note(id, &new.hash, self.now());
+        }
         Ok(outcome)
     }
 

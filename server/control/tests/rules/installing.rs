@@ -20,6 +20,7 @@ on_both! {
     every_world_has_the_new_one_or_none => swap;
     a_config_is_carried_over => carried;
     one_can_go_back => back;
+    one_that_fails_soon_goes_back_by_itself => fails;
     what_is_set_holds_at_once => patches;
     what_is_uninstalled_is_gone => uninstall;
 }
@@ -267,6 +268,27 @@ async fn carried(stage: Stage) {
     assert_eq!(path(up_to("3.0.0", 6)).await, format!("sessions.{session}.config.strength"));
     assert_eq!(has(&stage, session), ["acme:wind 2.0.0"]);
     install(&stage, &up_to("3.0.0", 9)).await;
+}
+
+async fn fails(stage: Stage) {
+    let control = &stage.control;
+    let fails = |version| {
+        let hash = wind(version).hash();
+        async move { control.plugin_was_held_back("acme:wind", &hash).await.unwrap() }
+    };
+    install(&stage, &wind("1.0.0")).await;
+    let session = with_plugins(&stage, &["acme:wind"]).await;
+    assert_eq!(fails("1.0.0").await, None, "there is nothing to go back to");
+    install(&stage, &wind("2.0.0")).await;
+    assert_eq!(fails("1.0.0").await, None, "it is the other that is fresh");
+    assert_eq!(fails("2.0.0").await.as_deref(), Some("1.0.0"));
+    assert_eq!(has(&stage, session), ["acme:wind 1.0.0"]);
+    assert_eq!(fails("1.0.0").await, None, "not to and fro");
+    // A minute later it is no longer the update's fault.
+    install(&stage, &wind("3.0.0")).await;
+    stage.clock.advance_s(61);
+    assert_eq!(fails("3.0.0").await, None);
+    assert_eq!(has(&stage, session), ["acme:wind 3.0.0"]);
 }
 
 async fn back(stage: Stage) {
