@@ -12,7 +12,8 @@ const TILE_ROWS: usize = 16;
 const QUAT_SLACK: f32 = 0.01;
 
 /// What a column's words may be. One for a component, whoever has queries on it.
-pub(crate) struct Guard {
+#[derive(Debug)]
+pub struct Guard {
     /// For each word of a tile, real numbers' least and greatest; `is_real` is 0 where the word is no real number.
     least: Vec<f32>,
     greatest: Vec<f32>,
@@ -37,6 +38,8 @@ struct Whole {
 }
 
 impl Guard {
+    /// Of a component whose fields are all made of words.
+    #[must_use]
     pub fn of(schema: &ComponentSchema) -> Self {
         let mut guard = Guard {
             least: Vec::new(),
@@ -106,7 +109,7 @@ impl Guard {
     }
 
     /// Takes a block of rows over into `old`: `touched` hears of rows that changed, `refused` of those that may not be.
-    pub fn take(
+    pub(crate) fn take(
         &self,
         new: &[u8],
         old: &mut [u8],
@@ -139,6 +142,16 @@ impl Guard {
                 refused(i, self.fault(&new[at]));
             }
         }
+    }
+
+    /// What a world refuses a row for; `None` where it takes it.
+    ///
+    /// # Panics
+    /// The row has another number of words than the component.
+    #[must_use]
+    pub fn refusal(&self, row: &[u8]) -> Option<String> {
+        assert_eq!(row.len(), 4 * self.words, "a row of this component");
+        if self.words == 0 || self.admits(row) { None } else { Some(self.fault(row)) }
     }
 
     /// May these rows be?

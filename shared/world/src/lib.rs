@@ -35,6 +35,7 @@ pub use capture::{CaptureState, Change, Event, Watch, capture};
 pub use catalogue::{Catalogue, ComponentEntry, RegisterError, builtin_schemas};
 pub use columns::{ColumnError, ColumnQuery, Refused, Terms};
 pub use described::{Color, Described};
+pub use guard::Guard;
 pub use net_id::{NetIdMap, NetIds, NetIndex, Networked, entity_of, spawn};
 pub use removals::Removals;
 
