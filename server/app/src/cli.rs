@@ -50,7 +50,7 @@ pub enum Command {
         #[command(subcommand)]
         command: Scene,
     },
-    /// Make, sign and verify plugin packages; install them on a server and tend them there.
+    /// Write, test and measure plugins; make, sign and verify packages; install them on a server and tend them there.
     Plugin {
         /// What to do.
         #[command(subcommand)]

@@ -1,6 +1,7 @@
-//! `hd1 plugin`: packages made, signed and verified here, and installed and tended on a server.
+//! `hd1 plugin`: projects, and packages made, signed and verified here, and installed and tended on a server.
 
 pub mod args;
+mod author;
 mod package;
 mod print;
 mod remote;
@@ -18,6 +19,7 @@ use args::Plugin;
 /// A file cannot be read or written, a package is at fault or not to run, or a server does not do what it is asked.
 pub fn run(command: &Plugin) -> Result<()> {
     match command {
+        Plugin::Author(command) => author::run(command),
         Plugin::Key { file } => package::make_key(file),
         Plugin::Pack { folder, out, key } => package::pack(folder, out.as_deref(), key.as_deref()),
         Plugin::Sign { file, key } => package::sign(file, key),

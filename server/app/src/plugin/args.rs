@@ -9,6 +9,9 @@ use hd1_manifest::PluginId;
 /// The subcommands of `plugin`.
 #[derive(Subcommand)]
 pub enum Plugin {
+    /// What authors do on their own machine.
+    #[command(flatten)]
+    Author(super::author::Author),
     /// Make a key that signs packages; prints its public half, by which others know it.
     Key {
         /// Where to write it: PEM, readable by this account alone. Never overwrites.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use hd1_manifest::archive::Files;
 use hd1_manifest::limits::{CONTENT_BYTES_MAX, MANIFEST_BYTES_MAX, PACKAGE_BYTES_MAX, TRUST_BYTES_MAX};
+use hd1_manifest::manifest::About;
 use hd1_manifest::{Manifest, Package, PackagePath, SigningKey, Trust, Verdict};
 use serde_json::json;
 
@@ -33,12 +34,16 @@ pub(super) fn pack(folder: &Path, out: Option<&Path>, key: Option<&Path>) -> Res
     let package = Package::of(gather(folder)?).with_context(|| folder.display().to_string())?;
     let key = key.map(read_key).transpose()?;
     let about = &package.manifest().plugin;
-    let name = || format!("{}-{}-{}.hd1p", about.id.namespace(), about.id.name(), about.version);
-    let out = out.map_or_else(|| PathBuf::from(name()), Path::to_owned);
+    let out = out.map_or_else(|| PathBuf::from(file_name(about)), Path::to_owned);
     let bytes = package.bytes(key.as_ref())?;
     write_whole(&out, &bytes)?;
     println!("{}: {} {}, {} bytes, hash {}", out.display(), about.id, about.version, bytes.len(), package.hash());
     Ok(())
+}
+
+/// What a package's file is called.
+pub(super) fn file_name(about: &About) -> String {
+    format!("{}-{}-{}.hd1p", about.id.namespace(), about.id.name(), about.version)
 }
 
 /// A package signed in its place.
@@ -159,7 +164,7 @@ pub(super) fn read_text(file: &Path, max: usize) -> Result<String> {
     String::from_utf8(read_bytes(file, max)?).with_context(|| format!("{} is not UTF-8", file.display()))
 }
 
-fn read_bytes(file: &Path, max: usize) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(file: &Path, max: usize) -> Result<Vec<u8>> {
     let context = || format!("cannot read {}", file.display());
     let opened = fs::File::open(file).with_context(context)?;
     // Read no further than allowed, whatever the file says of its size: a device says 0.
@@ -170,7 +175,7 @@ fn read_bytes(file: &Path, max: usize) -> Result<Vec<u8>> {
 }
 
 /// Into a new file beside it, then renamed: never half a package.
-fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
     let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, file));

@@ -1,0 +1,104 @@
+//! Builds a project by cargo and puts its module and its package where they belong.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use super::project::Project;
+use crate::plugin::package;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The command `build`.
+pub(super) fn build_and_pack(folder: &Path, key: Option<&Path>) -> Result<()> {
+    let project = Project::open(folder)?;
+    build(&project)?;
+    package::pack(&project.folder, Some(&project.package()), key)
+}
+
+/// Builds the module and puts it where the manifest names it.
+pub(super) fn build(project: &Project) -> Result<PathBuf> {
+    let module = project.module()?;
+    check_target()?;
+    let built = compile(project)?;
+    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    if let Some(folder) = module.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    package::write_whole(&module, &bytes)?;
+    Ok(module)
+}
+
+/// Cargo in the project's folder, where its own settings count.
+pub(super) fn cargo(project: &Project) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(&project.folder);
+    command
+}
+
+/// Runs cargo's command; whoever has no cargo is told where to get it.
+pub(super) fn started<T>(result: std::io::Result<T>) -> Result<T> {
+    result.context("cannot run cargo, which builds plugins in Rust: install it from https://rustup.rs")
+}
+
+fn check_target() -> Result<()> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let output = started(output)?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    ensure!(
+        output.status.success() && folder.is_dir(),
+        "this Rust cannot compile for {TARGET} yet: run `rustup target add {TARGET}`"
+    );
+    Ok(())
+}
+
+/// The file that cargo made.
+fn compile(project: &Project) -> Result<PathBuf> {
+    let mut child = started(
+        cargo(project)
+            .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+            .stdout(Stdio::piped())
+            .spawn(),
+    )?;
+    let mut built = None;
+    if let Some(stdout) = child.stdout.take() {
+        let manifest = project.folder.join("Cargo.toml");
+        for line in BufReader::new(stdout).lines() {
+            built = module_in(&line.context("cargo broke off")?, &manifest).or(built);
+        }
+    }
+    if !child.wait().context("cargo is gone")?.success() {
+        bail!("{} does not build; cargo has said above where", project.manifest.plugin.id);
+    }
+    built.context("cargo made no module: Cargo.toml has to say [lib] crate-type = [\"cdylib\", \"rlib\"]")
+}
+
+/// The module that a line of cargo's tells of.
+fn module_in(line: &str, manifest: &Path) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let is_own =
+        message["reason"] == "compiler-artifact" && message["manifest_path"].as_str().map(Path::new) == Some(manifest);
+    let files = message["filenames"].as_array().filter(|_| is_own)?;
+    files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_is_the_one_of_the_project() {
+        let line =
+            r#"{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","filenames":["/t/a.rlib","/t/a.wasm"]}"#;
+        assert_eq!(module_in(line, Path::new("/p/Cargo.toml")), Some("/t/a.wasm".into()));
+        assert_eq!(module_in(line, Path::new("/p/.hd1/sdk/Cargo.toml")), None);
+        assert_eq!(module_in("warning", Path::new("/p/Cargo.toml")), None);
+    }
+}

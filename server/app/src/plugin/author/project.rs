@@ -1,0 +1,63 @@
+//! A plugin's folder: its manifest, and where its module belongs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use hd1_manifest::limits::{MANIFEST_BYTES_MAX, PACKAGE_BYTES_MAX};
+use hd1_manifest::{Manifest, Package};
+
+use crate::plugin::package;
+
+/// See the module's words.
+pub(super) struct Project {
+    /// Whole: cargo is run in it, and what it prints names files from there.
+    pub folder: PathBuf,
+    pub manifest: Manifest,
+}
+
+impl Project {
+    pub fn open(folder: &Path) -> Result<Self> {
+        let file = folder.join(Manifest::PATH);
+        if !file.exists() {
+            bail!("{} is no plugin's folder: there is no {} in it", folder.display(), Manifest::PATH);
+        }
+        let text = package::read_text(&file, MANIFEST_BYTES_MAX)?;
+        let manifest = Manifest::parse(&text).with_context(|| file.display().to_string())?;
+        let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+        Ok(Project { folder, manifest })
+    }
+
+    /// Where the module belongs, from the folder.
+    pub fn module(&self) -> Result<PathBuf> {
+        let sim = self.manifest.sim.as_ref();
+        let sim = sim.context("plugin.toml names no module: write [sim] with module = \"NAME.wasm\"")?;
+        Ok(self.folder.join(sim.module.as_str()))
+    }
+
+    /// Where its package belongs.
+    pub fn package(&self) -> PathBuf {
+        self.folder.join(package::file_name(&self.manifest.plugin))
+    }
+}
+
+/// The module of a file: a package's, or what the file is.
+pub(super) fn module_of(file: &Path) -> Result<Vec<u8>> {
+    let bytes = package::read_bytes(file, PACKAGE_BYTES_MAX)?;
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    let package = Package::read(&bytes).with_context(|| format!("{} is no module and no package", file.display()))?;
+    let sim = package.manifest().sim.as_ref();
+    let sim = sim.with_context(|| format!("{} has no sim module", file.display()))?;
+    package.files().get(&sim.module).cloned().context("a package has all that its manifest names")
+}
+
+/// The module of a file, or the one that lies in a folder already.
+pub(super) fn built_module_of(path: &Path) -> Result<Vec<u8>> {
+    if !path.is_dir() {
+        return module_of(path);
+    }
+    let module = Project::open(path)?.module()?;
+    fs::read(&module).with_context(|| format!("{}: build it first, by hd1 plugin build", module.display()))
+}
