@@ -1,4 +1,4 @@
-//! What a system is handed and what it makes of it, as words that can be made up, compared, written down and read again.
+//! What a system is handed and what it makes of it, as words that can be made up, compared, written down and read.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! What is looked for in every system.
 //!
-//! Each batch is run in an instance that runs all of them one after the other, as worlds take turns with one, and in one
-//! that was made for it, whose memory holds other rubbish. Then rows are shuffled where the plan does not ask for an order.
+//! Each batch is run in an instance that runs all of them one after the other, as worlds take turns with one, and in
+//! one that was made for it, whose memory holds other rubbish. Then rows are shuffled where the plan does not ask for
+//! an order.
 
 mod outputs;
 
@@ -24,7 +25,7 @@ pub(crate) fn all(kit: &Kit) -> Report {
     for (i, system) in kit.plan().systems.iter().enumerate() {
         let ran = Ran { system: system.name.clone(), ..Ran::default() };
         let mut bench = Bench { kit, i, system, old: None, report: &mut report, ran };
-        for wish in wishes(system, kit.seed) {
+        for wish in wishes(system, kit.seed).into_iter().filter(|wish| wish.rows <= kit.rows_max) {
             bench.check(wish);
         }
         let ran = bench.ran;
@@ -173,12 +174,15 @@ impl Bench<'_> {
 
     fn fault(&mut self, fault: &Fault, log: &[String], wish: Wish) {
         let said = if log.is_empty() { String::new() } else { format!("; it logged: {}", log.join("; ")) };
-        let check = match fault {
-            Fault::Commands { .. } => Check::Commands,
-            Fault::Fuel(_) => Check::Fuel,
-            _ => Check::Fault,
+        let (check, remedy) = match fault {
+            Fault::Commands { .. } => (Check::Commands, ""),
+            Fault::Fuel(_) => (
+                Check::Fuel,
+                ": it does too much for each row, or for each pair; where no world has so many, test with fewer",
+            ),
+            _ => (Check::Fault, ""),
         };
-        self.find(Severity::Error, check, None, format!("{fault}{said}"), wish);
+        self.find(Severity::Error, check, None, format!("{fault}{remedy}{said}"), wish);
     }
 
     fn find(&mut self, severity: Severity, check: Check, place: Option<Place>, message: String, wish: Wish) {

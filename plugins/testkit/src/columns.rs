@@ -109,6 +109,22 @@ impl Known {
         self.guard.refusal(&bytes)
     }
 
+    /// Is every real number of a row finite? Then at least it was meant.
+    pub fn is_finite(&self, row: &[u32]) -> bool {
+        let mut rest = row;
+        self.schema.fields.iter().all(|field| {
+            let Some((own, after)) = rest.split_at_checked(field.kind.plain_words().unwrap_or_default()) else {
+                return true;
+            };
+            rest = after;
+            let is_real = matches!(
+                field.kind,
+                FieldKind::F32 { .. } | FieldKind::Vec3 { .. } | FieldKind::Quat | FieldKind::Color
+            );
+            !is_real || own.iter().all(|word| f32::from_bits(*word).is_finite())
+        })
+    }
+
     /// The field that a word of a row belongs to, and the word as people read it.
     pub fn read(&self, word: usize, value: u32) -> (String, String) {
         let mut first = 0;

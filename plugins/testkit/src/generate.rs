@@ -1,7 +1,7 @@
 //! Batches made up from schemas: a little world of entities, and the rows that each query finds in it.
 //!
-//! The value of an entity's component follows from the seed, the entity and the component alone, so two queries that find
-//! the same entity are handed the same.
+//! The value of an entity's component follows from the seed, the entity and the component alone, so two queries that
+//! find the same entity are handed the same.
 
 use std::collections::BTreeSet;
 

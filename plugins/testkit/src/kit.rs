@@ -34,6 +34,7 @@ pub struct Kit {
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
     pub(crate) fuel_per_run_max: Option<u64>,
+    pub(crate) rows_max: usize,
 }
 
 impl Kit {
@@ -55,7 +56,7 @@ impl Kit {
         let beside: Vec<Plan> = others.iter().map(|wasm| hd1_host::plan_of(wasm)).collect::<Result<_, _>>()?;
         let columns = Columns::of(module.plan(), &beside).map_err(KitError::Refused)?;
         let limits = Limits { time: RUN_TIME_MAX, ..Limits::default() };
-        Ok(Kit { module, columns, limits, seed: 1, fuel_per_run_max: None })
+        Ok(Kit { module, columns, limits, seed: 1, fuel_per_run_max: None, rows_max: usize::MAX })
     }
 
     /// What all that is made up follows from; 1 at first.
@@ -69,6 +70,13 @@ impl Kit {
     #[must_use]
     pub fn fuel_per_run_max(mut self, fuel: u64) -> Self {
         self.fuel_per_run_max = Some(fuel);
+        self
+    }
+
+    /// No larger batches are made up by [`Kit::check`]: no world has as many entities of a kind as [`crate::limits::ROWS`].
+    #[must_use]
+    pub fn rows_max(mut self, rows: usize) -> Self {
+        self.rows_max = rows;
         self
     }
 

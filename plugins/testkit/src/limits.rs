@@ -12,8 +12,8 @@ pub const SMALL_ROWS_MAX: usize = 100;
 pub const SMALL_REPEATS: u64 = 4;
 /// Messages of each kind in a batch.
 pub const MESSAGES_MAX: usize = 64;
-/// What a run may take here. Fuel is what ends a run on every machine alike; a world's 5 ms would make tests fail on one
-/// that does much else.
+/// What a run may take here. Fuel is what ends a run on every machine alike; a world's 5 ms would make tests fail on
+/// one that does much else.
 pub const RUN_TIME_MAX: Duration = Duration::from_secs(60);
 /// What a run that is measured may take.
 pub const TIMED_RUN_TIME_MAX: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Batches with what was made of them, to be run again: after a change that is to change nothing, or on another machine.
+//! Batches with what was made of them, to be run again: after a change that is to change nothing, on another machine.
 //!
 //! A recording is lines of JSON: `{"hd1_recording":1}`, then one batch in each line with its `output`.
 

@@ -154,6 +154,8 @@ fn rows_that_no_world_takes_are_warned_of() {
     let finding = found(&report, Check::Schema);
     assert!(finding.severity == Severity::Warning && finding.message.contains("value: NaN"), "{finding}");
     assert_eq!(finding.place.unwrap().column, "X");
+    let ends = "(f32.store (global.get $x) (f32.sqrt (f32.add (f32.load (global.get $x)) (f32.const 99.99))))";
+    assert_eq!(found(&kit(&each(ends)).check(), Check::Schema).severity, Severity::Warning, "it is no number");
     // Whoever starts at the end of a range may leave it.
     let up = "(f32.store (global.get $x) (f32.add (f32.load (global.get $x)) (f32.const 0.125)))";
     assert_eq!(found(&kit(&each(up)).check(), Check::Schema).severity, Severity::Note);
@@ -197,6 +199,7 @@ fn a_run_has_a_budget() {
     let finding = found(&over, Check::Fuel);
     assert!(finding.severity == Severity::Error && finding.message.contains("at most 10000"), "{finding}");
     assert!(kit(DRIFT).fuel_per_run_max(1_000_000).check().is_ok());
+    assert!(kit(DRIFT).fuel_per_run_max(10_000).rows_max(100).check().is_ok());
     let endless = found(&kit("(loop $on (br $on)) (i32.const 0)").check(), Check::Fuel);
     assert!(endless.message.contains("50000000 of fuel"), "{endless}");
 }

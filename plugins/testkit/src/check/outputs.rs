@@ -11,7 +11,7 @@ pub(super) fn check(bench: &mut Bench<'_>, batch: &Batch, output: &Output, wish:
     check_commands(bench, output, wish);
 }
 
-/// From the end of its range anything may move out of it; from the middle it is a mistake.
+/// From the end of its range anything may move out of it; from the middle it is a mistake, and so is what is no number.
 fn severity(wish: Wish) -> Severity {
     match wish.values {
         Values::Ordinary => Severity::Warning,
@@ -30,8 +30,9 @@ fn check_rows(bench: &mut Bench<'_>, batch: &Batch, output: &Output, wish: Wish)
             let (old, new) = (&batch.queries[q].columns[c].words, &output.written[q][c]);
             let rows = old.chunks_exact(words).zip(new.chunks_exact(words)).enumerate();
             let changed = rows.filter(|(_, (old, new))| old != new);
-            let mut refused = changed.filter_map(|(row, (_, new))| Some((row, known.refusal(new)?)));
-            if let Some((row, reason)) = refused.next() {
+            let mut refused =
+                changed.filter_map(|(row, (_, new))| Some((row, known.is_finite(new), known.refusal(new)?)));
+            if let Some((row, is_finite, reason)) = refused.next() {
                 let more = match refused.count() {
                     0 => String::new(),
                     more => format!(", nor {more} more"),
@@ -39,7 +40,8 @@ fn check_rows(bench: &mut Bench<'_>, batch: &Batch, output: &Output, wish: Wish)
                 let entity = batch.queries[q].entities[row];
                 let place = Place { query: q, column: name.clone(), row, entity };
                 let message = format!("no world takes this row{more}; the entity keeps what it had: {reason}");
-                bench.find(severity(wish), Check::Schema, Some(place), message, wish);
+                let severity = if is_finite { severity(wish) } else { Severity::Warning };
+                bench.find(severity, Check::Schema, Some(place), message, wish);
             }
         }
     }

@@ -45,8 +45,8 @@ pub enum Author {
     Check(Module),
     /// Test a plugin: `cargo test`, then its systems in the real host, on batches that nobody wrote.
     ///
-    /// Fails where a system faults on a valid batch, keeps anything from run to run, commands what it may not, or takes too
-    /// much fuel; warns where it depends on the order of rows or writes what no world takes. What lies in
+    /// Fails where a system faults on a valid batch, keeps anything from run to run, commands what it may not, or takes
+    /// too much fuel; warns where it depends on the order of rows or writes what no world takes. What lies in
     /// recordings/*.jsonl is run again and has to give what it gave.
     Test {
         #[command(flatten)]
@@ -54,9 +54,15 @@ pub enum Author {
         /// A run that takes more fuel than this fails [default: as much as a server allows].
         #[arg(long, value_name = "N")]
         fuel: Option<u64>,
+        /// Make up no more entities of a kind than this, where no world has ten thousand of them.
+        #[arg(long, value_name = "N")]
+        rows: Option<usize>,
         /// Make other batches up.
         #[arg(long, value_name = "N", default_value_t = 1)]
         seed: u64,
+        /// Plugins that it needs beside: modules, packages or folders whose module is built.
+        #[arg(long, value_name = "FOLDER|FILE")]
+        beside: Vec<PathBuf>,
         /// Write a batch of each system, and what it makes of it, to this file of recordings/.
         #[arg(long, value_name = "NAME")]
         record: Option<String>,
@@ -111,10 +117,10 @@ pub(super) fn run(command: &Author) -> Result<()> {
         Author::New { folder, id, sdk } => new::begin(folder, id.as_ref(), sdk.as_deref()),
         Author::Build { project, key } => build::build_and_pack(&project.folder, key.as_deref()),
         Author::Check(module) => check::check(module),
-        Author::Test { project, fuel, seed, record, json } => trial::test(
-            &project.folder,
-            trial::Wish { fuel: *fuel, seed: *seed, record: record.as_deref(), json: *json },
-        ),
+        Author::Test { project, fuel, rows, seed, beside, record, json } => {
+            let (fuel, rows, seed, record, json) = (*fuel, *rows, *seed, record.as_deref(), *json);
+            trial::test(&project.folder, trial::Wish { fuel, rows, seed, beside, record, json })
+        }
         Author::Bench(module) => trial::bench(module),
         Author::Dev { project, session, server } => dev::follow(&project.folder, session, server),
     }

@@ -17,15 +17,24 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The command `build`.
 pub(super) fn build_and_pack(folder: &Path, key: Option<&Path>) -> Result<()> {
     let project = Project::open(folder)?;
-    build(&project)?;
+    build(&project, Say::All)?;
     package::pack(&project.folder, Some(&project.package()), key)
 }
 
+/// How much cargo prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Say {
+    /// What it does.
+    All,
+    /// What is wrong.
+    Faults,
+}
+
 /// Builds the module and puts it where the manifest names it.
-pub(super) fn build(project: &Project) -> Result<PathBuf> {
+pub(super) fn build(project: &Project, say: Say) -> Result<PathBuf> {
     let module = project.module()?;
     check_target()?;
-    let built = compile(project)?;
+    let built = compile(project, say)?;
     let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     if let Some(folder) = module.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -60,13 +69,13 @@ fn check_target() -> Result<()> {
 }
 
 /// The file that cargo made.
-fn compile(project: &Project) -> Result<PathBuf> {
-    let mut child = started(
-        cargo(project)
-            .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
-            .stdout(Stdio::piped())
-            .spawn(),
-    )?;
+fn compile(project: &Project, say: Say) -> Result<PathBuf> {
+    let mut command = cargo(project);
+    command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+    if say == Say::Faults {
+        command.arg("--quiet");
+    }
+    let mut child = started(command.stdout(Stdio::piped()).spawn())?;
     let mut built = None;
     if let Some(stdout) = child.stdout.take() {
         let manifest = project.folder.join("Cargo.toml");

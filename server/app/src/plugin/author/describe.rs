@@ -105,7 +105,8 @@ mod tests {
                 {"name":"force","doc":"How strong.","unit":"m/s2","default":{"F32":1.5},
                  "kind":{"type":"f32","range":{"min":0,"max":50},"step":0.5}}]}],
             "config":[{"name":"on","doc":"","default":{"Bool":true},"kind":{"type":"bool"}}],
-            "systems":[{"name":"blow","queries":[{"write":["Velocity"],"read":["Wind"],"without":["Frozen"],"ordered":true}],
+            "systems":[{"name":"blow",
+                "queries":[{"write":["Velocity"],"read":["Wind"],"without":["Frozen"],"ordered":true}],
                 "messages":["PlayerInput"],"commands":["Wind"],"despawns":true,"topics":["gust"]}]}"#,
         );
         let told = "component Wind: the latest is sent, clients may write it; What blows.\n  \

@@ -15,7 +15,7 @@ use hd1_core::SessionId;
 use hd1_manifest::Manifest;
 use serde_json::json;
 
-use super::build::build;
+use super::build::{Say, build};
 use super::project::Project;
 use crate::plugin::args::Server;
 use crate::plugin::remote::{Body, Remote};
@@ -53,7 +53,7 @@ pub(super) fn follow(folder: &Path, sessions: &[SessionId], server: &Server) -> 
 fn round(folder: &Path, sessions: &[SessionId], remote: &Remote) -> Result<String> {
     let begun = Instant::now();
     let project = Project::open(folder)?;
-    build(&project)?;
+    build(&project, Say::Faults)?;
     let built = begun.elapsed();
     let package = package::load(folder, None)?;
     let InstalledPlugin { plugin, outcome } = remote.ask("POST", "/api/plugins", Body::Octets(&package))?;

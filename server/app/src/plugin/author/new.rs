@@ -11,8 +11,8 @@ use crate::plugin::print;
 
 /// Where the SDK lies in a project.
 const SDK_FOLDER: &str = ".hd1";
-/// Files of a project, and what is in them; `{…}` is filled in. Rust's own files end otherwise here, so that nothing takes
-/// them for a part of this repository.
+/// Files of a project, and what is in them; `{…}` is filled in. Rust's own files end otherwise here, so that nothing
+/// takes them for a part of this repository.
 const FILES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("template/project.toml")),
     (".cargo/config.toml", include_str!("template/config.toml")),

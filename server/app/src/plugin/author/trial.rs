@@ -9,7 +9,7 @@ use hd1_testkit::limits::TIMED_ROWS;
 use hd1_testkit::{Kit, Recording, Report, Severity, Timing, Wish as BatchWish};
 use serde_json::json;
 
-use super::build::{build, cargo, started};
+use super::build::{Say, build, cargo, started};
 use super::project::Project;
 use super::{Module, check};
 use crate::plugin::print;
@@ -23,7 +23,9 @@ const RECORDED_ROWS: usize = 20;
 #[derive(Clone, Copy)]
 pub(super) struct Wish<'a> {
     pub fuel: Option<u64>,
+    pub rows: Option<usize>,
     pub seed: u64,
+    pub beside: &'a [PathBuf],
     pub record: Option<&'a str>,
     pub json: bool,
 }
@@ -32,11 +34,14 @@ pub(super) struct Wish<'a> {
 pub(super) fn test(folder: &Path, wish: Wish<'_>) -> Result<()> {
     let project = Project::open(folder)?;
     cargo_test(&project, wish.json)?;
-    let module = build(&project)?;
+    let module = build(&project, Say::All)?;
     let wasm = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
-    let mut kit = Kit::load(&wasm).with_context(|| module.display().to_string())?.seed(wish.seed);
+    let mut kit = check::kit(&wasm, wish.beside).with_context(|| module.display().to_string())?.seed(wish.seed);
     if let Some(fuel) = wish.fuel {
         kit = kit.fuel_per_run_max(fuel);
+    }
+    if let Some(rows) = wish.rows {
+        kit = kit.rows_max(rows);
     }
     let mut reports = vec![(String::new(), kit.check())];
     for file in recordings(&project.folder)? {
@@ -111,10 +116,7 @@ fn record(project: &Project, kit: &Kit, name: &str) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let file = folder.join(format!("{name}.jsonl"));
     fs::write(&file, recording.to_text()).with_context(|| format!("cannot write {}", file.display()))?;
-    print::say(&format!(
-        "{RECORDINGS}/{name}.jsonl: {} batches; the next test runs them again",
-        recording.entries.len()
-    ))
+    print::say(&format!("{RECORDINGS}/{name}.jsonl: a batch of each system; every test runs it again"))
 }
 
 /// The command `bench`.
