@@ -39,7 +39,10 @@ fn everything_in_a_batch_has_a_place_of_its_own() {
         assert_eq!(read[8], places[4].start);
         // Aligned, in order, and none upon another.
         let mut ends = 64;
-        let all = [table..table + 36, config..config + 12].into_iter().chain(places).chain([commands..commands + room]);
+        let all = [table..table + 36, config..config + 12]
+            .into_iter()
+            .chain(places)
+            .chain(std::iter::once(commands..commands + room));
         for place in all {
             assert!(place.start >= ends && place.start.is_multiple_of(16), "{place:?} after {ends}");
             ends = place.end;

@@ -62,7 +62,8 @@ fn fly_with(config: &FlockConfig, boid: &Seen, all: &Crowd) -> [f32; 3] {
 #[inline]
 fn part_from(config: &FlockConfig, away: [f32; 3]) -> [f32; 3] {
     let squared = dot(away, away);
-    let room = config.elbow_room * config.elbow_room;
+    // Never 0, which may be asked for: nothing over nothing is no direction.
+    let room = larger(config.elbow_room * config.elbow_room, f32::MIN_POSITIVE);
     // Without a root; two in one place have no direction to part in.
     scale(away, config.separation * larger(room - squared, 0.0) / (room * (squared + NEAREST_SQUARED)))
 }

@@ -95,3 +95,13 @@ fn what_is_no_boid_stays() {
     bench.run_ticks::<flock>(3).unwrap();
     assert_eq!(bench.of::<Transform>(stone), Transform::default());
 }
+
+#[test]
+fn without_elbow_room_they_fly_all_the_same() {
+    let (mut bench, boids) = flock_of(50, FlockConfig { elbow_room: 0.0, ..small() });
+    bench.run_ticks::<flock>(20).unwrap();
+    for boid in boids {
+        let Velocity { linear, .. } = bench.of::<Velocity>(boid);
+        assert!(linear.iter().all(|axis| axis.is_finite()) && length(linear) > 1.0, "{linear:?}");
+    }
+}

@@ -264,7 +264,7 @@ fn a_run_that_faults_counts_for_nothing_and_the_others_go_on() {
             return lift(0, batch);
         }
         let (at, rows) = (batch.table(2), batch.table(0));
-        if batch.tick() % 2 == 0 {
+        if batch.tick().is_multiple_of(2) {
             batch.0[at..at + rows * 40].fill(0x3f);
             return Err(Fault::Trap("told to".into()));
         }
@@ -276,7 +276,7 @@ fn a_run_that_faults_counts_for_nothing_and_the_others_go_on() {
     let mut faults = 0;
     for _ in 0..10 {
         let output = tick(&mut sim, vec![]);
-        if output.tick.0 % 2 == 0 {
+        if output.tick.0.is_multiple_of(2) {
             let [fault] = &output.plugin_faults[..] else { panic!("{:?}", output.plugin_faults) };
             assert_eq!((fault.plugin.as_str(), fault.system.as_deref()), ("toy:half", Some("second")));
             faults += 1;
