@@ -24,6 +24,8 @@ pub struct Instance {
     /// Where batches go, and how much fits.
     buffer: (u32, usize),
     is_broken: bool,
+    /// Has it been given its fuel and its time for a whole tick?
+    is_armed: bool,
     meter: Option<Arc<Meter>>,
     /// Without it no run would end in time.
     _ticker: Arc<Ticker>,
@@ -54,6 +56,7 @@ impl Instance {
             run,
             buffer: (0, 0),
             is_broken: false,
+            is_armed: false,
             meter: None,
             _ticker: ticker,
         })
@@ -77,8 +80,8 @@ impl Instance {
         // More than there can be is not even asked for.
         let asked = u32::try_from(bytes).ok().filter(|_| bytes <= self.limits.memory_bytes);
         let asked = asked.ok_or(Fault::Buffer { bytes, given: 0, memory })?;
+        self.arm_for_run()?;
         let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
-        arm(&mut self.store, &self.limits).map_err(fault)?;
         let given = self.reserve.call(&mut self.store, asked).map_err(fault)?;
         let memory = self.memory_bytes();
         let fits = (given as usize).checked_add(bytes).is_some_and(|end| end <= memory);
@@ -88,16 +91,33 @@ impl Instance {
         Ok((given, bytes))
     }
 
+    /// Of what a tick has, where one has begun; else all that there is.
+    fn arm_for_run(&mut self) -> Result<(), Fault> {
+        if self.is_armed {
+            return Ok(());
+        }
+        arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
+    }
+
     fn call(&mut self, system: usize) -> Result<u64, Fault> {
+        self.arm_for_run()?;
         let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
-        arm(&mut self.store, &self.limits).map_err(fault)?;
+        let before = self.store.get_fuel().map_err(fault)?;
         let returned = self.run.call(&mut self.store, (system as u32, self.buffer.0)).map_err(fault)?;
         let left = self.store.get_fuel().map_err(fault)?;
-        if returned == 0 { Ok(self.limits.fuel.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
+        if returned == 0 { Ok(before.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
     }
 }
 
 impl Guest for Instance {
+    fn begin_tick(&mut self) -> Result<(), Fault> {
+        if self.is_broken {
+            return Err(Fault::Broken);
+        }
+        self.is_armed = true;
+        arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
+    }
+
     fn buffer(&mut self, bytes: usize) -> Result<&mut [u8], Fault> {
         if self.is_broken {
             return Err(Fault::Broken);

@@ -25,10 +25,10 @@ pub const EPOCH: Duration = Duration::from_millis(1);
 pub struct Limits {
     /// Bytes of its memory.
     pub memory_bytes: usize,
-    /// Fuel of one run: about one for each instruction. The same run of the same module takes the same.
+    /// Fuel of one tick's runs in one world, or of one run by itself: about one for each instruction. The same run of the
+    /// same module takes the same.
     pub fuel: u64,
-    /// Time of one run, to [`EPOCH`]. Fuel ends a run that computes too much; this ends one that the machine is too slow
-    /// for.
+    /// Their time, to [`EPOCH`]. Fuel ends what computes too much; this ends what the machine is too slow for.
     pub time: Duration,
 }
 

@@ -342,3 +342,32 @@ fn a_pool_gives_what_works_again_and_counts() {
     let lines = pool.meter().log(10);
     assert_eq!((lines.len(), lines[0].world, lines[0].level), (1, 5, LogLevel::Error));
 }
+
+#[test]
+fn what_a_tick_has_is_for_all_its_runs_together() {
+    let host = Host::new().unwrap();
+    let fuel_of_one = World::new(1_000).tick(&mut instance(&host, &wasm(DRIFT), ROOMY)).unwrap().0;
+    let limits = Limits { fuel: fuel_of_one * 5 / 2, ..ROOMY };
+    let mut drift = instance(&host, &wasm(DRIFT), limits);
+    // By itself each run has all of it.
+    for _ in 0..5 {
+        assert_eq!(World::new(1_000).tick(&mut drift).unwrap().0, fuel_of_one);
+    }
+    for _ in 0..3 {
+        drift.begin_tick().unwrap();
+        for _ in 0..2 {
+            assert_eq!(World::new(1_000).tick(&mut drift).unwrap().0, fuel_of_one);
+        }
+    }
+    assert_eq!(World::new(1_000).tick(&mut drift), Err(Fault::Fuel(limits.fuel)), "the third of a tick");
+    assert_eq!(drift.begin_tick(), Err(Fault::Broken));
+    // Time is one as well: two that each have enough of it have too little together.
+    let busy = "(local $i i32) (loop $on (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $on (i32.lt_u (local.get $i) (i32.const 2000000)))) (i32.const 0)";
+    let limits = Limits { fuel: u64::MAX / 2, time: Duration::from_millis(30), ..Limits::default() };
+    let mut busy = instance(&host, &wasm(busy), limits);
+    busy.begin_tick().unwrap();
+    let begun = Instant::now();
+    let fault = (0..100_000).find_map(|_| World::new(1).tick(&mut busy).err());
+    assert_eq!(fault, Some(Fault::Time(limits.time)), "after {:?}", begun.elapsed());
+}

@@ -1,8 +1,8 @@
 //! Plugins: installed, listed, told, switched, rolled back and uninstalled by administrators.
 //!
 //! What is installed changes under one lock for all plugins, and each change is carried into every world that has the
-//! plugin ([`change`]). What a session has of it stands in [`attached`], how it fares in [`observe`]. One that
-//! fails soon after it was replaced goes back ([`fresh`]).
+//! plugin (`change.rs`). What a session has of it stands in `attached.rs`, how it fares in `observe.rs`. One that
+//! fails soon after it was replaced goes back (`fresh.rs`).
 
 mod attached;
 mod catalogue;

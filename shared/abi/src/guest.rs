@@ -4,6 +4,14 @@ use crate::fault::Fault;
 
 /// Runs a module's systems. What a run leaves in the buffer may be anything: whoever reads it checks what it reads.
 pub trait Guest: Send {
+    /// A tick begins: what it may use is for all runs of this tick together. Without it each run has all of it.
+    ///
+    /// # Errors
+    /// It is broken.
+    fn begin_tick(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// A buffer of at least so many bytes, aligned to 16. It holds anything at first.
     ///
     /// # Errors

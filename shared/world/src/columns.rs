@@ -5,7 +5,7 @@
 //! value can be in a world that could not have come in by any other door. Rows that stay as they were stay unchanged for
 //! replication, too.
 //!
-//! bevy hands out untyped pointers for this, hence `unsafe`: see [`Plain`] for why it holds.
+//! bevy hands out untyped pointers for this, hence `unsafe`: see `Plain` for why it holds.
 
 #![allow(unsafe_code)]
 

@@ -44,7 +44,9 @@ pub(super) fn run_all(world: &mut World) {
 /// Runs a plugin's systems in their order, up to the first that faults.
 fn run_one(world: &mut World, plugin: &mut Plugin, moment: Moment) -> Result<(), (Option<usize>, Fault)> {
     let Some(Running { module, config, systems }) = &mut plugin.running else { return Ok(()) };
-    let mut guest = module.take().map_err(|fault| {
+    // What it may use is for the tick: many systems have no more than one.
+    let taken = module.take().and_then(|mut guest| guest.begin_tick().map(|()| guest));
+    let mut guest = taken.map_err(|fault| {
         module.tell(moment.world, 0, News::Fault(&fault));
         (None, fault)
     })?;
