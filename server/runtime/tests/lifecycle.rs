@@ -270,3 +270,16 @@ async fn a_drain_saves_every_world_and_keeps_its_record() {
     let last = rig.heard.statuses.lock().unwrap().last().copied();
     assert_eq!(last.map(|(_, status)| status), Some(WorldStatus::Running), "the record says what to recover");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_that_no_tick_has_seen_wait_for_the_next() {
+    let rig = Rig::new(|config| config.hibernate_after = None);
+    let session = rig.world(&moving()).await;
+    rig.step(2);
+    let mut asked = Box::pin(rig.runtime.set_plugins(session, Vec::new()));
+    // Time stands still, so no tick answers.
+    assert!(tokio::time::timeout(PERIOD, &mut asked).await.is_err());
+    rig.runtime.lifecycle(session, Request::Hibernate).await.unwrap();
+    let answer = tokio::time::timeout(100 * PERIOD, asked).await;
+    assert_eq!(answer.expect("it is answered when the world goes to rest"), Ok(()));
+}

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hd1_protocol::CloseCode;
 use hd1_protocol::message::{OpError, OpErrorCode};
+use hd1_sim::OpDone;
 
 use super::{Body, Finished, Phase, answer, free_elsewhere, respond};
 use crate::backoff::Verdict;
@@ -229,6 +230,8 @@ impl Body {
         for request in requests {
             slot.answer(request, Err(RuntimeError::NotLive(slot.status().0)));
         }
+        // Plugins that no tick has seen yet are those of its next one, whenever that is.
+        slot.answer(slot.plugins().request, Ok(OpDone::default()));
         if let Some(live) = &self.live {
             let message = "the world is not running: wait until it is".to_owned();
             live.refuse(now, &operations, &OpError { code: OpErrorCode::Unavailable, message, path: None });
