@@ -134,7 +134,7 @@ impl Worlds for RuntimeWorlds {
             version: state.version,
             reason: state.reason,
             faults: state.faults,
-            refused_rows: 0,
+            refused_rows: state.refused_rows,
         };
         status.is_live().then(|| self.runtime.plugin_states(session))?.map(|all| all.into_iter().map(state).collect())
     }

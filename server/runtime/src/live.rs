@@ -83,6 +83,7 @@ impl Live {
         self.note_inputs();
         let output = self.sim.tick(&self.input);
         self.keeper.after(&output.admin_results, &output.plugin_faults, now_ns);
+        self.keeper.note_refusals(&output.plugin_refusals);
         if let Some(recorder) = &mut self.recorder {
             recorder.add(output.tick, Some(self.sim.state_hash()), &self.encoded);
         }

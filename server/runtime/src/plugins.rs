@@ -51,6 +51,8 @@ pub struct PluginState {
     pub reason: Option<String>,
     /// Runs that counted for nothing, since it was attached in this process.
     pub faults: u64,
+    /// Rows that its schemas refused, since then.
+    pub refused_rows: u64,
 }
 
 /// What a world's plugins are to be.
@@ -92,6 +94,7 @@ struct Kept {
     since_ns: Nanos,
     reason: Option<String>,
     faults: u64,
+    refused_rows: u64,
     /// The newest faults, and the newest times that it was held back.
     recent: VecDeque<Nanos>,
     restarts: VecDeque<Nanos>,
@@ -103,7 +106,7 @@ impl Kept {
     fn new(spec: PluginSpec, now: Nanos) -> Self {
         let status = if spec.runs { PluginStatus::Running } else { PluginStatus::Disabled };
         let (recent, restarts) = (VecDeque::new(), VecDeque::new());
-        Kept { spec, status, since_ns: now, reason: None, faults: 0, recent, restarts, due: None }
+        Kept { spec, status, since_ns: now, reason: None, faults: 0, refused_rows: 0, recent, restarts, due: None }
     }
 
     fn turn(&mut self, status: PluginStatus, now: Nanos) {
@@ -175,12 +178,21 @@ impl Keeper {
         }
     }
 
+    /// How many rows of which plugin were not taken.
+    pub fn note_refusals(&mut self, refusals: &[(String, u64)]) {
+        for (id, rows) in refusals {
+            let Some(kept) = self.list.iter_mut().find(|kept| kept.spec.id == *id) else { continue };
+            kept.refused_rows = kept.refused_rows.saturating_add(*rows);
+            self.has_news = true;
+        }
+    }
+
     /// How all of them do, where that has changed since it was last asked for.
     pub fn news(&mut self) -> Option<Vec<PluginState>> {
         if !std::mem::take(&mut self.has_news) {
             return None;
         }
-        let state = |Kept { spec, status, since_ns, reason, faults, .. }: &Kept| PluginState {
+        let state = |Kept { spec, status, since_ns, reason, faults, refused_rows, .. }: &Kept| PluginState {
             id: spec.id.clone(),
             version: spec.version.clone(),
             module: spec.module.clone(),
@@ -188,6 +200,7 @@ impl Keeper {
             since_ns: *since_ns,
             reason: reason.clone(),
             faults: *faults,
+            refused_rows: *refused_rows,
         };
         Some(self.list.iter().map(state).collect())
     }
@@ -335,8 +348,10 @@ mod tests {
         }
         assert_eq!(asked(keeper.before(&wish, 2_000 * S)), None);
         assert_eq!(status(&keeper, "a"), PluginStatus::Running);
+        keeper.note_refusals(&[("a".into(), 2), ("gone".into(), 1)]);
+        keeper.note_refusals(&[("a".into(), 3)]);
         let news = keeper.news().unwrap().remove(0);
-        assert_eq!((news.faults, news.reason), (19, None));
+        assert_eq!((news.faults, news.refused_rows, news.reason), (19, 5, None));
         assert_eq!(keeper.news(), None);
     }
 

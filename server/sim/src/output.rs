@@ -34,6 +34,9 @@ pub struct TickOutput {
     /// Plugins whose systems faulted. Not written down: it may tell of time.
     #[serde(skip)]
     pub plugin_faults: Vec<PluginFault>,
+    /// Plugins by id, and how many of their rows were not taken.
+    #[serde(skip)]
+    pub plugin_refusals: Vec<(String, u64)>,
 }
 
 /// Something said under a topic.

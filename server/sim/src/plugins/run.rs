@@ -50,19 +50,25 @@ fn run_one(world: &mut World, plugin: &mut Plugin, moment: Moment) -> Result<(),
         module.tell(moment.world, 0, News::Fault(&fault));
         (None, fault)
     })?;
-    let mut ran = Ok(());
+    let (mut ran, mut refused) = (Ok(()), 0);
     for (i, system) in systems.iter_mut().enumerate() {
         let seed = mix(moment.seed ^ mix(plugin.seed ^ mix(moment.step.tick.0 ^ (i as u64) << 48)));
         let step = hd1_abi::Step { tick: moment.step.tick.0, seed, dt: moment.step.dt, hz: moment.step.rate.hz() };
         let mut run = Run { world: &mut *world, system, guest: &mut *guest, module: &**module, i, at: moment.world };
-        if let Err(fault) = run.run(step, config) {
-            module.tell(moment.world, i, News::Fault(&fault));
-            guest.break_down();
-            ran = Err((Some(i), fault));
-            break;
+        match run.run(step, config) {
+            Ok(rows) => refused += u64::from(rows),
+            Err(fault) => {
+                module.tell(moment.world, i, News::Fault(&fault));
+                guest.break_down();
+                ran = Err((Some(i), fault));
+                break;
+            }
         }
     }
     module.give(guest);
+    if refused > 0 {
+        world.resource_mut::<TickOutput>().plugin_refusals.push((plugin.spec.id.clone(), refused));
+    }
     ran
 }
 
@@ -79,7 +85,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn run(&mut self, step: hd1_abi::Step, config: &[u32]) -> Result<(), Fault> {
+    /// The rows of it that were not taken.
+    fn run(&mut self, step: hd1_abi::Step, config: &[u32]) -> Result<u32, Fault> {
         let now = self.world.increment_change_tick();
         self.lay_out(now);
         let layout = &self.system.layout;
@@ -121,7 +128,7 @@ impl Run<'_> {
                 self.module.tell(self.at, self.i, News::Commands(passed_over.count, &first));
             }
         }
-        Ok(())
+        Ok(refused.rows)
     }
 
     /// Counts rows and messages, and gives each of them a place.

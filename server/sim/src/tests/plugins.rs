@@ -383,6 +383,7 @@ fn rows_that_the_schema_refuses_stay_and_are_told() {
     shelf.told("mad");
     let output = tick(&mut sim, vec![]);
     assert!(output.plugin_faults.is_empty());
+    assert_eq!(output.plugin_refusals, [("toy:mad".to_owned(), 1)]);
     assert_eq!(read(&sim, NetId(1), "Lift")["speed"], 1.0);
     assert_eq!(read(&sim, NetId(2), "Lift")["speed"], 2.0);
     let told = shelf.told("mad");
