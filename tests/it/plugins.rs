@@ -54,6 +54,7 @@ fn module(run: &str) -> Vec<u8> {
 
 const UP: &str = "";
 const DOWN: &str = "(local.set $factor (f32.neg (local.get $factor)))";
+const NAN: &str = "(local.set $factor (f32.const nan))";
 const TALK: &str = "(call $log (i32.const 1) (i32.const 16) (i32.const 7))";
 const LOOP: &str = "(loop $on (br $on))";
 
@@ -169,6 +170,13 @@ async fn a_plugin_is_swapped_under_those_who_watch_and_nobody_is_cut_off() {
     assert_eq!(health["state"], "running", "{health}");
     assert_eq!(http.get("/api/plugins?enabled=true").expect(200)["plugins"][0]["id"], ID);
     assert!(plugin(&server, at, &["list"]).unwrap().contains("1.0.0"));
+
+    // A value that is no number is not taken, and told.
+    install(&server, at, "1.2.0", NAN).unwrap();
+    until("rows are refused", || world_state(&http, &session)["refused_rows"].as_u64().filter(|rows| *rows > 0));
+    stands_still(&http, &session, id);
+    http.post(&format!("{path}/rollback"), &json!({})).expect(200);
+    rises(&http, &session, id, 0.4);
 
     // Killed and started again the world goes on with it.
     let mut server = server;
