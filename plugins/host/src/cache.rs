@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 use crate::limits::CACHE_FILES_MAX;
@@ -33,16 +34,25 @@ impl Cache {
 
     /// The module, compiled now or earlier.
     pub fn module(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Module> {
+        self.code(engine, wasm)
+    }
+
+    /// The component, compiled now or earlier.
+    pub fn component(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
+        self.code(engine, wasm)
+    }
+
+    fn code<T: Code>(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<T> {
         let path = self.0.join(name(engine, wasm));
-        if let Some(module) = load(engine, &path) {
-            return Ok(module);
+        if let Some(code) = load(engine, &path) {
+            return Ok(code);
         }
-        let module = Module::from_binary(engine, wasm)?;
+        let code = T::compile(engine, wasm)?;
         // Without it the next start is slower, and nothing else.
-        if let Err(error) = module.serialize().map_err(io::Error::other).and_then(|code| keep(&path, &code)) {
+        if let Err(error) = code.bytes().map_err(io::Error::other).and_then(|bytes| keep(&path, &bytes)) {
             tracing::warn!(path = %path.display(), %error, "a compiled plugin could not be kept");
         }
-        Ok(module)
+        Ok(code)
     }
 
     /// Removes the oldest files beyond the limit.
@@ -64,7 +74,37 @@ fn name(engine: &Engine, wasm: &[u8]) -> String {
     format!("{}-{:016x}.code", blake3::hash(wasm).to_hex(), hasher.finish())
 }
 
-fn load(engine: &Engine, path: &Path) -> Option<Module> {
+/// What is compiled: a module or a component.
+trait Code: Sized {
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
+    fn bytes(&self) -> wasmtime::Result<Vec<u8>>;
+    /// # Safety
+    /// The bytes are what [`Code::bytes`] gave.
+    unsafe fn of(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self>;
+}
+
+macro_rules! code {
+    ($ty:ty) => {
+        impl Code for $ty {
+            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
+                <$ty>::from_binary(engine, wasm)
+            }
+
+            fn bytes(&self) -> wasmtime::Result<Vec<u8>> {
+                self.serialize()
+            }
+
+            unsafe fn of(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self> {
+                // SAFETY: as the caller says.
+                unsafe { <$ty>::deserialize(engine, bytes) }
+            }
+        }
+    };
+}
+code!(Module);
+code!(Component);
+
+fn load<T: Code>(engine: &Engine, path: &Path) -> Option<T> {
     let bytes = fs::read(path).ok()?;
     let (hash, code) = bytes.split_at_checked(blake3::OUT_LEN)?;
     if blake3::hash(code).as_bytes()[..] != *hash {
@@ -73,7 +113,7 @@ fn load(engine: &Engine, path: &Path) -> Option<Module> {
     }
     // SAFETY: the bytes are those that this server serialised (their hash stands before them), and lie in a folder that
     // nobody else may write to. The engine itself refuses what another version or configuration has made.
-    unsafe { Module::deserialize(engine, code) }.ok()
+    unsafe { T::of(engine, code) }.ok()
 }
 
 /// Written beside and renamed: a reader sees the whole of it or nothing.

@@ -1,6 +1,6 @@
 //! What goes wrong with strangers' code before it runs, and what wasmtime says of a run that went wrong.
 
-use hd1_abi::{Fault, PlanError};
+use hd1_abi::{Fault, PlanError, ServicePlanError};
 use wasmtime::Trap;
 
 use crate::limits::Limits;
@@ -22,6 +22,15 @@ pub enum LoadError {
     /// The plan is missing, unreadable or against the rules.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The plan of a service is missing, unreadable or against the rules.
+    #[error(transparent)]
+    ServicePlan(#[from] ServicePlanError),
+    /// A component asks for what services are not given.
+    #[error("it imports `{name}`: a service is given the interfaces of `hd1:service@1` alone, no WASI")]
+    Interface {
+        /// Which.
+        name: String,
+    },
     /// It asks for a function that systems are not given.
     #[error("it imports `{module}.{name}`: systems have no clock, no chance and no I/O; only {allowed} is there")]
     Import {

@@ -1,4 +1,5 @@
-//! Runs the sim modules of plugins: WebAssembly systems that work on columns of a world, inside its tick.
+//! Runs the sim modules of plugins: WebAssembly systems that work on columns of a world, inside its tick; and beside them
+//! ([`service`]) the components that do everything with I/O.
 //!
 //! A module is strangers' code. It is handed copies and what it made of them is looked at only after it has returned
 //! cleanly, so whatever happens to it, the world is as it was: a trap, an endless loop, too much memory, a lie about its
@@ -18,6 +19,8 @@ mod instance;
 mod meter;
 mod module;
 mod pool;
+
+pub mod service;
 
 pub use fault::LoadError;
 pub use hd1_abi::{Fault, Plan};

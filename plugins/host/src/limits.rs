@@ -38,3 +38,44 @@ impl Default for Limits {
         Limits { memory_bytes: 256 * 1024 * 1024, fuel: 50_000_000, time: Duration::from_millis(5) }
     }
 }
+
+/// Bytes of a service component.
+pub const COMPONENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Instances of all service components of a server.
+pub const SERVICE_INSTANCES_MAX: u32 = 256;
+/// Calls of one service that are under way at once; more of them wait.
+pub const SERVICE_CALLS_MAX: usize = 32;
+/// Instances of one service that are kept idle.
+pub const SERVICE_IDLE_MAX: usize = 4;
+/// Calls that one instance answers before it is dropped, whatever its memory has grown to.
+pub const SERVICE_CALLS_PER_INSTANCE_MAX: u32 = 1_000;
+/// Bytes of memory of a service's instance.
+pub const SERVICE_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Elements of a service's tables.
+pub const SERVICE_TABLE_ELEMENTS_MAX: usize = 100_000;
+/// What a service may compute for each second that a call may take: about an instruction each.
+pub const SERVICE_FUEL_PER_S: u64 = 1_000_000_000;
+/// A route, an action, a function for another plugin.
+pub const SERVICE_HTTP_TIME: Duration = Duration::from_secs(5);
+/// A filter: somebody waits who has not asked this plugin for anything.
+pub const SERVICE_FILTER_TIME: Duration = Duration::from_millis(500);
+/// Who asks.
+pub const SERVICE_AUTH_TIME: Duration = Duration::from_secs(2);
+/// A job.
+pub const SERVICE_JOB_TIME: Duration = Duration::from_secs(60);
+/// Requests to the host in one call.
+pub const HOST_CALLS_MAX: u32 = 10_000;
+/// Bytes that one call hands to the host.
+pub const HOST_CALL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Lines that a call may log; more are counted and dropped.
+pub const SERVICE_LOG_LINES_MAX: u32 = 100;
+/// Bytes of a logged line; a longer one is cut.
+pub const SERVICE_LOG_BYTES_MAX: usize = 1_024;
+/// Unpredictable bytes at a time.
+pub const RANDOM_BYTES_MAX: u32 = 1_024;
+/// Counters of its own that a plugin has in the server's metrics.
+pub const COUNTERS_MAX: usize = 64;
+/// Bytes of a counter's name.
+pub const COUNTER_BYTES_MAX: usize = 64;
+/// Plugins that call each other, one behind the other.
+pub const CALL_DEPTH_MAX: u32 = 4;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hd1_abi::{LogLevel, News, Plan, Ran};
 
-use crate::limits::{LOG_LINES_KEPT_MAX, LOG_LINES_PER_S_MAX};
+use crate::limits::{COUNTER_BYTES_MAX, COUNTERS_MAX, LOG_LINES_KEPT_MAX, LOG_LINES_PER_S_MAX};
 
 /// Powers of two of nanoseconds, four steps each, from 64 ns on.
 const BUCKETS: usize = 4 * 24;
@@ -18,6 +18,8 @@ const FIRST_BITS: u32 = 6;
 pub struct Meter {
     systems: Vec<Counts>,
     log: Mutex<Log>,
+    /// Of a service's own.
+    counters: Mutex<BTreeMap<String, u64>>,
     begun: Instant,
 }
 
@@ -53,7 +55,7 @@ pub struct LogLine {
     pub number: u64,
     /// When.
     pub at: SystemTime,
-    /// In which world.
+    /// In which world; 0 for none.
     pub world: u128,
     /// Of which system.
     pub system: String,
@@ -92,8 +94,13 @@ pub struct SystemFigures {
 
 impl Meter {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let counts = |name: &String| Counts {
-            name: name.clone(),
+        Self::of(plan.systems.iter().map(|system| system.name.clone()).collect())
+    }
+
+    /// Counts these apart.
+    pub(crate) fn of(names: Vec<String>) -> Self {
+        let counts = |name: String| Counts {
+            name,
             runs: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             fuel: AtomicU64::new(0),
@@ -104,8 +111,36 @@ impl Meter {
             commands_refused: AtomicU64::new(0),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
         };
-        let systems = plan.systems.iter().map(|system| counts(&system.name)).collect();
-        Meter { systems, log: Mutex::default(), begun: Instant::now() }
+        let systems = names.into_iter().map(counts).collect();
+        Meter { systems, log: Mutex::default(), counters: Mutex::default(), begun: Instant::now() }
+    }
+
+    /// A call failed, for a reason of this kind.
+    pub(crate) fn failed(&self, system: usize, kind: &'static str) {
+        let Some(counts) = self.systems.get(system) else { return };
+        *counts.faults.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
+    }
+
+    /// A line of the log that is about no world.
+    pub(crate) fn say(&self, system: usize, level: LogLevel, text: String) {
+        let Some(counts) = self.systems.get(system) else { return };
+        self.write(0, counts, level, text);
+    }
+
+    /// Adds to a counter of the plugin's own. Names beyond the limit are not kept.
+    pub(crate) fn count(&self, name: &str, by: u64) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = counters.get_mut(name) {
+            *counter = counter.saturating_add(by);
+        } else if counters.len() < COUNTERS_MAX && is_counter(name) {
+            counters.insert(name.to_owned(), by);
+        }
+    }
+
+    /// Counters of the plugin's own.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn ran(&self, system: usize, ran: Ran) {
@@ -206,6 +241,12 @@ impl Counts {
             commands_refused: of(&self.commands_refused),
         }
     }
+}
+
+/// What metrics call a name.
+fn is_counter(name: &str) -> bool {
+    let is_fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    !name.is_empty() && name.len() <= COUNTER_BYTES_MAX && name.bytes().all(is_fit)
 }
 
 fn bucket_of(nanos: u64) -> usize {

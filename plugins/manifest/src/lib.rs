@@ -10,6 +10,7 @@ pub mod limits;
 pub mod manifest;
 pub mod package;
 pub mod path;
+pub mod right;
 pub mod statement;
 pub mod trust;
 
@@ -21,6 +22,7 @@ pub use keys::{PublicKey, SigningKey};
 pub use manifest::Manifest;
 pub use package::Package;
 pub use path::PackagePath;
+pub use right::{Right, Rights};
 pub use trust::{Level, Refused, Trust, Verdict};
 
 #[cfg(test)]

@@ -22,3 +22,9 @@ pub const DESCRIPTION_BYTES_MAX: usize = 1_024;
 pub const DEPENDENCIES_MAX: usize = 64;
 /// Bytes of a trust file.
 pub const TRUST_BYTES_MAX: usize = 1024 * 1024;
+/// Rights that a plugin may ask for.
+pub const RIGHTS_MAX: usize = 64;
+/// Bytes of a right's word.
+pub const RIGHT_BYTES_MAX: usize = 200;
+/// Bytes of the reason for a right.
+pub const REASON_BYTES_MAX: usize = 200;

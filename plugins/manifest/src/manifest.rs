@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, MANIFEST_BYTES_MAX, NAME_BYTES_MAX};
-use crate::{PackageError, PackagePath, PluginId};
+use crate::limits::{
+    DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, MANIFEST_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, RIGHTS_MAX,
+};
+use crate::{PackageError, PackagePath, PluginId, Right, Rights};
 
 /// See the module's words. A key that is not known is an error: it would be a misspelt one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub struct Manifest {
     /// What it does outside of the tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// What its service asks to be let do, and why, for whoever decides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rights: BTreeMap<Right, String>,
     /// Plugins that must be there for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dependencies: BTreeMap<PluginId, Dependency>,
@@ -119,6 +124,16 @@ impl Manifest {
         if self.sim.is_none() && self.service.is_none() {
             return Some("it runs nothing: name a [sim] module, a [service] component, or both".into());
         }
+        if self.rights.len() > RIGHTS_MAX {
+            return Some(format!("rights: at most {RIGHTS_MAX}"));
+        }
+        if self.service.is_none() && !self.rights.is_empty() {
+            return Some("rights: they are for a [service]; a [sim] module has none".into());
+        }
+        if let Some((right, _)) = self.rights.iter().find(|(_, why)| why.trim().is_empty() || why.len() > REASON_BYTES_MAX)
+        {
+            return Some(format!("rights.{right}: say why in 1 to {REASON_BYTES_MAX} bytes"));
+        }
         if self.dependencies.len().max(self.conflicts.len()) > DEPENDENCIES_MAX {
             return Some(format!("dependencies and conflicts: at most {DEPENDENCIES_MAX} of each"));
         }
@@ -127,6 +142,12 @@ impl Manifest {
         }
         let both = self.dependencies.keys().find(|other| self.conflicts.contains_key(other));
         both.map(|other| format!("{other} is among the dependencies and among the conflicts; strike it from one"))
+    }
+
+    /// What it asks to be let do.
+    #[must_use]
+    pub fn asked(&self) -> Rights {
+        self.rights.keys().cloned().collect()
     }
 
     /// The files that it names, each with the key that does.

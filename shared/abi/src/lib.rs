@@ -2,7 +2,7 @@
 //!
 //! A world (`server/sim`) and whatever runs a module (`plugins/host`; a browser's own engine) meet here alone: the world
 //! lays a [`Layout`] over the bytes of a [`Guest`], fills it, has it run, and reads it. No module is compiled and no world
-//! is known here. Start with [`plan`], then [`layout`].
+//! is known here. Start with [`plan`], then [`layout`]. What a plugin does outside of the tick is declared by [`service`].
 
 pub mod limits;
 
@@ -16,6 +16,9 @@ pub mod message;
 pub mod module;
 pub mod value;
 
+pub mod points;
+pub mod service;
+
 pub use command::{Command, Valued};
 pub use fault::Fault;
 pub use guest::{Guest, Line, LogLevel, Ran};
@@ -23,6 +26,7 @@ pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};
 pub use message::MessageKind;
 pub use module::{Module, Modules, News};
 pub use plan::{Plan, PlanError};
+pub use service::{ServicePlan, ServicePlanError};
 
 #[cfg(test)]
 mod tests;

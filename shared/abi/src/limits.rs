@@ -22,3 +22,17 @@ pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 pub const LOG_LINES_MAX: u32 = 16;
 /// Bytes of a logged line; a longer one is cut.
 pub const LOG_BYTES_MAX: usize = 1024;
+/// Routes of a service plan.
+pub const ROUTES_MAX: usize = 128;
+/// Bytes of a route's path.
+pub const ROUTE_BYTES_MAX: usize = 256;
+/// Hooks of a plan.
+pub const HOOKS_MAX: usize = 64;
+/// Jobs of a service plan.
+pub const JOBS_MAX: usize = 64;
+/// Bytes of a job's schedule.
+pub const SCHEDULE_BYTES_MAX: usize = 64;
+/// Auth methods of a service plan.
+pub const METHODS_MAX: usize = 8;
+/// Functions of a service plan.
+pub const FUNCTIONS_MAX: usize = 64;
