@@ -21,11 +21,17 @@ pub struct Instance {
     limits: Limits,
     reserve: TypedFunc<u32, u32>,
     run: TypedFunc<(u32, u32), u32>,
+    /// Where its plan has hooks.
+    hook: Option<TypedFunc<(u32, u32, u32), u32>>,
     /// Where batches go, and how much fits.
     buffer: (u32, usize),
     is_broken: bool,
     /// Has it been given its fuel and its time for a whole tick?
     is_armed: bool,
+    /// What its calls have taken of the time of a tick with hooks.
+    spent_nanos: u64,
+    /// Was its deadline another one since, that of a hook?
+    is_hooked: bool,
     meter: Option<Arc<Meter>>,
     /// Without it no run would end in time.
     _ticker: Arc<Ticker>,
@@ -46,6 +52,7 @@ impl Instance {
         let instance = pre.instantiate(&mut store).map_err(fault)?;
         let reserve = instance.get_typed_func(&mut store, "hd1_reserve").map_err(fault)?;
         let run = instance.get_typed_func(&mut store, "hd1_run").map_err(fault)?;
+        let hook = instance.get_typed_func(&mut store, "hd1_hook").ok();
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
         Ok(Instance {
@@ -54,9 +61,12 @@ impl Instance {
             limits,
             reserve,
             run,
+            hook,
             buffer: (0, 0),
             is_broken: false,
             is_armed: false,
+            spent_nanos: 0,
+            is_hooked: false,
             meter: None,
             _ticker: ticker,
         })
@@ -94,6 +104,11 @@ impl Instance {
     /// Of what a tick has, where one has begun; else all that there is.
     fn arm_for_run(&mut self) -> Result<(), Fault> {
         if self.is_armed {
+            if self.is_hooked {
+                // Between hooks and systems the world did other things, whose time is not the plugin's.
+                self.is_hooked = false;
+                self.store.set_epoch_deadline(epochs(self.time_left()?) + 1);
+            }
             return Ok(());
         }
         arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
@@ -107,6 +122,30 @@ impl Instance {
         let left = self.store.get_fuel().map_err(fault)?;
         if returned == 0 { Ok(before.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
     }
+
+    fn call_hook(&mut self, hook: usize, bytes: usize) -> Result<(u64, u32), Fault> {
+        if !self.is_armed {
+            self.arm_for_run()?;
+        }
+        self.is_hooked = true;
+        let time = self.time_left()?.min(self.limits.hook_time);
+        self.store.set_epoch_deadline(epochs(time) + 1);
+        let fault = |error: wasmtime::Error| match fault_of(&error, &self.limits) {
+            Fault::Time(_) => Fault::Time(time),
+            fault => fault,
+        };
+        let before = self.store.get_fuel().map_err(fault)?;
+        let called = self.hook.as_ref().ok_or(Fault::Broken)?;
+        let returned = called.call(&mut self.store, (hook as u32, self.buffer.0, bytes as u32)).map_err(fault)?;
+        let left = self.store.get_fuel().map_err(fault)?;
+        Ok((before.saturating_sub(left), returned))
+    }
+
+    /// Of the tick's, for a plugin with hooks.
+    fn time_left(&self) -> Result<Duration, Fault> {
+        let left = self.limits.time.checked_sub(Duration::from_nanos(self.spent_nanos));
+        left.filter(|left| !left.is_zero()).ok_or(Fault::Time(self.limits.time))
+    }
 }
 
 impl Guest for Instance {
@@ -115,6 +154,7 @@ impl Guest for Instance {
             return Err(Fault::Broken);
         }
         self.is_armed = true;
+        (self.spent_nanos, self.is_hooked) = (0, false);
         arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
     }
 
@@ -139,11 +179,31 @@ impl Guest for Instance {
         let called = self.call(system);
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.is_broken = called.is_err();
+        self.spent_nanos = if self.is_armed { self.spent_nanos.saturating_add(nanos) } else { 0 };
         let ran = Ran { fuel: called?, nanos };
         if let Some(meter) = &self.meter {
             meter.ran(system, ran);
         }
         Ok(ran)
+    }
+
+    fn hook(&mut self, hook: usize, bytes: usize) -> Result<(Ran, u32), Fault> {
+        if self.is_broken {
+            return Err(Fault::Broken);
+        }
+        self.store.data_mut().log.clear();
+        let begun = Instant::now();
+        let called = self.call_hook(hook, bytes);
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.is_broken = called.is_err();
+        // Without a tick each call has all of it.
+        self.spent_nanos = if self.is_armed { self.spent_nanos.saturating_add(nanos) } else { 0 };
+        let (fuel, returned) = called?;
+        let ran = Ran { fuel, nanos };
+        if let Some(meter) = &self.meter {
+            meter.ran_hook(hook, ran);
+        }
+        Ok((ran, returned))
     }
 
     fn output(&self) -> &[u8] {

@@ -9,7 +9,12 @@ use hd1_abi::{Guest, Layout, Line, LogLevel, Rows, Step, SystemShape};
 use super::*;
 
 /// Time enough on a machine that does much else; what is to run out of time says so.
-const ROOMY: Limits = Limits { memory_bytes: 256 * 1024 * 1024, fuel: 50_000_000, time: Duration::from_secs(60) };
+const ROOMY: Limits = Limits {
+    memory_bytes: 256 * 1024 * 1024,
+    fuel: 50_000_000,
+    time: Duration::from_secs(60),
+    hook_time: Duration::from_secs(60),
+};
 const STEP: Step = Step { tick: 7, seed: 1, dt: 0.5, hz: 2 };
 /// One system: `x += v * dt` over all rows. The table: rows, entities, x, v.
 const DRIFT: &str = r#"
@@ -39,7 +44,7 @@ fn plan() -> Plan {
     let query = Query { write: vec!["X".into()], read: vec!["V".into()], entities: true, ..Query::default() };
     let commands = vec!["X".into(), "test:toy/Mark".into()];
     let system = System { name: "drift".into(), queries: vec![query], commands, despawns: true, ..System::default() };
-    Plan { abi: 1, components: vec![], config: vec![], systems: vec![system] }
+    Plan { abi: 1, components: vec![], config: vec![], systems: vec![system], hooks: vec![] }
 }
 
 /// A module with a plan, with more fields, a `reserve` and a `run`.
@@ -93,7 +98,8 @@ impl World {
         batch[layout.column(0, 0)].copy_from_slice(&bytes_of(&self.x));
         batch[layout.column(0, 1)].copy_from_slice(&bytes_of(&self.v));
         let ran = instance.run(0)?;
-        let commands = layout.commands(instance.output()).and_then(|bytes| command::read(bytes, &plan.systems[0]));
+        let commands =
+            layout.commands(instance.output()).and_then(|bytes| command::read(bytes, plan.systems[0].orders()));
         let commands = commands.inspect_err(|_| instance.break_down())?;
         for (x, four) in self.x.iter_mut().zip(instance.output()[layout.column(0, 0)].as_chunks().0) {
             *x = f32::from_le_bytes(*four);
@@ -370,4 +376,75 @@ fn what_a_tick_has_is_for_all_its_runs_together() {
     let begun = Instant::now();
     let fault = (0..100_000).find_map(|_| World::new(1).tick(&mut busy).err());
     assert_eq!(fault, Some(Fault::Time(limits.time)), "after {:?}", begun.elapsed());
+}
+
+/// Hooks that do what their number says: let pass, change, trap, loop, lie.
+const HOOK: &str = r#"(func (export "hd1_hook") (param $hook i32) (param $at i32) (param $bytes i32) (result i32)
+    (if (i32.eq (local.get $hook) (i32.const 1)) (then
+        (i32.store8 (i32.add (local.get $at) (i32.load offset=32 (local.get $at))) (i32.const 65))
+        (i32.store offset=40 (local.get $at) (i32.const 1))))
+    (if (i32.eq (local.get $hook) (i32.const 2)) (then unreachable))
+    (if (i32.eq (local.get $hook) (i32.const 3)) (then (loop $on (br $on))))
+    (i32.and (local.get $hook) (i32.const 1)))"#;
+
+fn hooked(count: usize) -> String {
+    let mut plan = plan();
+    let hook = |i: usize| hd1_abi::plan::Hook {
+        name: format!("hook{i}"),
+        point: "chat".into(),
+        ..hd1_abi::plan::Hook::default()
+    };
+    plan.hooks = (0..count).map(hook).collect();
+    serde_json::to_string(&plan).unwrap()
+}
+
+fn ask(guest: &mut dyn Guest, hook: usize) -> Result<String, Fault> {
+    let told = [hd1_abi::Told::Word(1), hd1_abi::Told::Text("Ada"), hd1_abi::Told::Text("hello")];
+    let payload = hd1_abi::Payload { point: hd1_abi::Point::Chat, told: &told, config: &[], has_commands: false };
+    payload.write(guest.buffer(payload.bytes())?, STEP);
+    let (_, returned) = guest.hook(hook, payload.bytes())?;
+    payload.answer(returned, guest.output()).map(|answer| format!("{answer:?}"))
+}
+
+#[test]
+fn hooks_are_called_counted_and_ended() {
+    let host = Host::new().unwrap();
+    let said = host.load(&wasm_of(&hooked(1), "", RESERVE, DRIFT)).expect_err("it has no hook").to_string();
+    assert!(said.contains("export `hd1_hook` as a function (hook: i32, at: i32, bytes: i32) -> i32"), "{said}");
+    let module = host.load(&wasm_of(&hooked(4), HOOK, RESERVE, DRIFT)).unwrap();
+    let limits = Limits { fuel: u64::MAX / 2, hook_time: Duration::from_millis(20), ..ROOMY };
+    let pool = host.pool(module, limits);
+    let mut guest = hd1_abi::Module::take(&pool).unwrap();
+    guest.begin_tick().unwrap();
+    assert_eq!(ask(&mut *guest, 0), Ok("Pass".into()));
+    assert_eq!(ask(&mut *guest, 1), Ok("Changed(\"A\")".into()));
+    // It has time for a tick, and no more than its own for a hook.
+    let begun = Instant::now();
+    assert_eq!(ask(&mut *guest, 3), Err(Fault::Time(limits.hook_time)));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(ask(&mut *guest, 0), Err(Fault::Broken));
+    hd1_abi::Module::give(&pool, guest);
+    let mut guest = hd1_abi::Module::take(&pool).unwrap();
+    assert!(matches!(ask(&mut *guest, 2), Err(Fault::Trap(_))));
+    let figures = pool.meter().figures();
+    let names: Vec<_> = figures.iter().map(|figures| (figures.name.as_str(), figures.runs)).collect();
+    assert_eq!(names, [("drift", 0), ("hook0", 1), ("hook1", 1), ("hook2", 0), ("hook3", 0)]);
+    assert!(figures[1].fuel > 0 && figures[1].p99 > Duration::ZERO);
+}
+
+#[test]
+fn what_the_world_does_between_hooks_and_systems_is_not_the_plugins_time() {
+    let host = Host::new().unwrap();
+    let limits = Limits { time: Duration::from_millis(40), hook_time: Duration::from_millis(30), ..ROOMY };
+    let mut guest = instance(&host, &wasm_of(&hooked(4), HOOK, RESERVE, DRIFT), limits);
+    guest.begin_tick().unwrap();
+    ask(&mut guest, 0).unwrap();
+    // Longer than it may take in the whole tick.
+    let begun = Instant::now();
+    while begun.elapsed() < limits.time * 2 {}
+    World::new(100).tick(&mut guest).unwrap();
+    ask(&mut guest, 0).unwrap();
+    // And what it takes is counted together: as many calls as fit into its time, and none more.
+    let fault = (0..10_000_000).find_map(|_| ask(&mut guest, 0).err());
+    assert!(matches!(fault, Some(Fault::Time(_))), "{fault:?}");
 }

@@ -62,6 +62,12 @@ impl Columns {
         for system in &plan.systems {
             columns.check(system).map_err(|reason| format!("system {}: {reason}", system.name))?;
         }
+        for hook in &plan.hooks {
+            let is_odd = |name: &&String| !columns.0.contains_key(*name) || is_server_only(name);
+            if let Some(name) = hook.commands.iter().find(is_odd) {
+                return Err(format!("hook {}: no world lets it insert or remove {name}", hook.name));
+            }
+        }
         Ok(columns)
     }
 

@@ -48,7 +48,7 @@ impl Runner {
         let ran = ran?;
         let layout = &self.layouts[i];
         let commands = layout.commands(self.instance.output())?;
-        command::read(commands, plan)?;
+        command::read(commands, plan.orders())?;
         let commands = words_of(commands);
         let written = plan.queries.iter().enumerate().map(|(q, query)| {
             (0..query.write.len()).map(|c| words_of(&self.instance.output()[layout.column(q, c)])).collect()

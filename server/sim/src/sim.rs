@@ -136,6 +136,7 @@ impl Sim {
         world.run_schedule(Simulate);
         world.run_schedule(Plugins);
         world.run_schedule(Resolve);
+        plugins::hooks::end_tick(world);
         world.run_schedule(Replicate);
         world.clear_trackers();
         std::mem::take(&mut *world.resource_mut::<TickOutput>())

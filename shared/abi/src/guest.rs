@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 
-/// Runs a module's systems. What a run leaves in the buffer may be anything: whoever reads it checks what it reads.
+/// Runs a module's systems and hooks. What a run leaves in the buffer may be anything: whoever reads it checks what it reads.
 pub trait Guest: Send {
     /// A tick begins: what it may use is for all runs of this tick together. Without it each run has all of it.
     ///
@@ -23,6 +23,12 @@ pub trait Guest: Send {
     /// # Errors
     /// The run counts for nothing, and the guest is broken.
     fn run(&mut self, system: usize) -> Result<Ran, Fault>;
+
+    /// Calls a hook, its index in the plan, with the first `bytes` of the buffer: what it took, and what it returned.
+    ///
+    /// # Errors
+    /// The call counts for nothing, and the guest is broken.
+    fn hook(&mut self, hook: usize, bytes: usize) -> Result<(Ran, u32), Fault>;
 
     /// The buffer as the run has left it.
     fn output(&self) -> &[u8];

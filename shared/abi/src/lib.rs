@@ -2,7 +2,7 @@
 //!
 //! A world (`server/sim`) and whatever runs a module (`plugins/host`; a browser's own engine) meet here alone: the world
 //! lays a [`Layout`] over the bytes of a [`Guest`], fills it, has it run, and reads it. No module is compiled and no world
-//! is known here. Start with [`plan`], then [`layout`].
+//! is known here. Start with [`plan`], then [`layout`] for systems and [`hook`] for hooks.
 
 pub mod limits;
 
@@ -11,6 +11,7 @@ pub mod plan;
 pub mod command;
 pub mod fault;
 pub mod guest;
+pub mod hook;
 pub mod layout;
 pub mod message;
 pub mod module;
@@ -19,6 +20,7 @@ pub mod value;
 pub use command::{Command, Valued};
 pub use fault::Fault;
 pub use guest::{Guest, Line, LogLevel, Ran};
+pub use hook::{Answer, Payload, Point, Told};
 pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};
 pub use message::MessageKind;
 pub use module::{Module, Modules, News};

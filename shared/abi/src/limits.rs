@@ -4,6 +4,14 @@
 pub const PLAN_BYTES_MAX: usize = 64 * 1024;
 /// Systems of a plan.
 pub const SYSTEMS_MAX: usize = 256;
+/// Hooks of a plan.
+pub const HOOKS_MAX: usize = 64;
+/// Patterns of topics that a hook is asked about.
+pub const PATTERNS_MAX: usize = 32;
+/// Bytes of the reason why a filter refuses something.
+pub const REASON_BYTES_MAX: usize = 256;
+/// Bytes of commands that an action may leave behind.
+pub const HOOK_COMMAND_BYTES: usize = 4 * 1024;
 /// Queries of a system.
 pub const QUERIES_MAX: usize = 8;
 /// Components that a query names, in all of its lists.

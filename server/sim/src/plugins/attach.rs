@@ -12,7 +12,8 @@ use hd1_world::described::Described;
 use hd1_world::{Catalogue, ColumnQuery, ComponentEntry, RegisterError, Terms};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Attached, Plugin, PluginSpec, Prepared, Running};
+use super::hooks::{self, PreparedHook};
+use super::{Attached, Held, Plugin, PluginSpec, Prepared, Running};
 use crate::limits::PLUGINS_PER_WORLD_MAX;
 use crate::operations::{self, SERVER_ONLY};
 use crate::output::{OpDone, TickOutput, WorldEvent};
@@ -43,6 +44,7 @@ pub(crate) fn set(world: &mut World, specs: &[PluginSpec]) -> Result<OpDone, OpE
         });
         attached.list.extend(plugin);
     }
+    hooks::sort(world);
     Ok(OpDone::default())
 }
 
@@ -66,6 +68,7 @@ pub(super) fn attach_missing(world: &mut World) {
             world.resource_mut::<Attached>().list[i] = ready;
         }
     }
+    hooks::sort(world);
 }
 
 fn same_code(a: &PluginSpec, b: &PluginSpec) -> bool {
@@ -88,7 +91,16 @@ fn ready_one(world: &mut World, spec: &PluginSpec) -> Result<Plugin, OpError> {
         let at = |reason: String| invalid(&spec.id, format!("{}, system {}: {reason}", spec.id, system.name));
         systems.push(prepare(world, &plan, system).map_err(at)?);
     }
-    Ok(Plugin { spec: spec.clone(), seed: seed_of(spec), running: Some(Running { module, config, systems }) })
+    let mut hooks = Vec::with_capacity(plan.hooks.len());
+    for hook in &plan.hooks {
+        let at = |reason: String| invalid(&spec.id, format!("{}, hook {}: {reason}", spec.id, hook.name));
+        let point = hook.point().ok_or_else(|| at(format!("there is no point {}", hook.point)))?;
+        let commands = commandable(world.resource::<Catalogue>(), &hook.commands).map_err(at)?;
+        hooks.push(PreparedHook { point, priority: hook.priority, commands });
+    }
+    let held = Held::new(Arc::clone(&module));
+    let running = Running { module, config, systems, hooks, held, calls: 0, rests: false };
+    Ok(Plugin { spec: spec.clone(), seed: seed_of(spec), running: Some(running) })
 }
 
 fn seed_of(spec: &PluginSpec) -> u64 {
@@ -135,17 +147,22 @@ fn prepare(world: &mut World, plan: &Plan, system: &System) -> Result<Prepared, 
         }
         queries.push(ColumnQuery::new(world, terms(query, system.spawns)).map_err(|error| error.to_string())?);
     }
-    let mut commands = Vec::with_capacity(system.commands.len());
-    for name in &system.commands {
-        let entry = catalogue.by_name(name).ok_or_else(|| format!("this world has no component {name}"))?;
-        if unwritable(entry) {
-            return Err(format!("a system cannot insert or remove {name}: the server alone does"));
-        }
-        commands.push(entry.clone());
-    }
+    let commands = commandable(&catalogue, &system.commands)?;
     let messages = system.messages.iter().filter_map(|name| MessageKind::of_name(name)).collect();
     let layout = Layout::new(Arc::new(shape));
     Ok(Prepared { queries, messages, layout, commands, last_run: None, rows: Vec::new(), told: Vec::new() })
+}
+
+/// The components that commands may insert and remove.
+fn commandable(catalogue: &Catalogue, names: &[String]) -> Result<Vec<ComponentEntry>, String> {
+    let find = |name: &String| {
+        let entry = catalogue.by_name(name).ok_or_else(|| format!("this world has no component {name}"))?;
+        if SERVER_ONLY.contains(&entry.id()) {
+            return Err(format!("a plugin cannot insert or remove {name}: the server alone does"));
+        }
+        Ok(entry.clone())
+    };
+    names.iter().map(find).collect()
 }
 
 /// Who spawns is handed its rows in order: the ids of what comes to be follow from it.

@@ -32,6 +32,19 @@ impl Batch<'_> {
         self.word(self.word(24) + 4 * i)
     }
 
+    /// A text among what a hook is told: the word where its place stands.
+    fn text(&self, word: usize) -> String {
+        let (at, bytes) = (self.table(word), self.table(word + 1));
+        String::from_utf8(self.0[at..at + bytes].to_vec()).unwrap()
+    }
+
+    /// What a filter answers.
+    fn answer(&mut self, text: &str) {
+        let at = self.word(32);
+        self.0[at..at + text.len()].copy_from_slice(text.as_bytes());
+        self.put(40, text.len() as u32);
+    }
+
     fn tick(&self) -> usize {
         self.word(0)
     }
@@ -47,6 +60,7 @@ impl Batch<'_> {
 }
 
 type Run = fn(usize, &mut Batch<'_>) -> Result<(), Fault>;
+type Hook = fn(usize, &mut Batch<'_>) -> Result<u32, Fault>;
 
 /// What was told: of which system, and what.
 type Told = Arc<Mutex<Vec<(usize, String)>>>;
@@ -55,6 +69,7 @@ type Told = Arc<Mutex<Vec<(usize, String)>>>;
 struct Toy {
     plan: Arc<Plan>,
     run: Run,
+    hook: Hook,
     told: Told,
 }
 
@@ -63,7 +78,7 @@ impl Module for Toy {
         &self.plan
     }
     fn take(&self) -> Result<Box<dyn Guest>, Fault> {
-        Ok(Box::new(ToyGuest { run: self.run, bytes: Vec::new(), is_broken: false }))
+        Ok(Box::new(ToyGuest { run: self.run, hook: self.hook, bytes: Vec::new(), is_broken: false }))
     }
     fn give(&self, _: Box<dyn Guest>) {}
     fn tell(&self, _: u128, system: usize, news: News<'_>) {
@@ -76,6 +91,7 @@ impl Module for Toy {
 
 struct ToyGuest {
     run: Run,
+    hook: Hook,
     bytes: Vec<u8>,
     is_broken: bool,
 }
@@ -87,6 +103,9 @@ impl Guest for ToyGuest {
     }
     fn run(&mut self, system: usize) -> Result<Ran, Fault> {
         (self.run)(system, &mut Batch(&mut self.bytes)).map(|()| Ran::default())
+    }
+    fn hook(&mut self, hook: usize, _: usize) -> Result<(Ran, u32), Fault> {
+        (self.hook)(hook, &mut Batch(&mut self.bytes)).map(|returned| (Ran::default(), returned))
     }
     fn output(&self) -> &[u8] {
         &self.bytes
@@ -114,9 +133,18 @@ impl Modules for Shelf {
 }
 
 impl Shelf {
-    fn with(mut self, hash: &str, plan: Json, run: Run) -> Self {
+    fn with(self, hash: &str, plan: Json, run: Run) -> Self {
+        self.put(hash, plan, run, |_, _| Ok(0))
+    }
+
+    /// A module of hooks.
+    fn hooked(self, hash: &str, hooks: Json, hook: Hook) -> Self {
+        self.put(hash, json!({ "abi": 1, "hooks": hooks }), |_, _| Ok(()), hook)
+    }
+
+    fn put(mut self, hash: &str, plan: Json, run: Run, hook: Hook) -> Self {
         let plan = Arc::new(Plan::parse(plan.to_string().as_bytes()).unwrap());
-        self.0.insert(hash.into(), Toy { plan, run, told: Told::default() });
+        self.0.insert(hash.into(), Toy { plan, run, hook, told: Told::default() });
         self
     }
 
@@ -238,7 +266,7 @@ fn a_list_that_is_refused_leaves_the_old_one_at_work() {
         (bad("text"), OpErrorCode::Invalid, "Geometry has no column"),
         (bad("owner"), OpErrorCode::Invalid, "a system cannot write Owner: the server alone does"),
         (bad("parent"), OpErrorCode::Invalid, "a system cannot write Parent; insert it by a command"),
-        (bad("seize"), OpErrorCode::Invalid, "cannot insert or remove Authority"),
+        (bad("seize"), OpErrorCode::Invalid, "a plugin cannot insert or remove Authority"),
         (vec![spec("a:a", "lift"), spec("a:a", "lift")], OpErrorCode::Invalid, "a:a is there twice"),
         (vec![config], OpErrorCode::Invalid, "config.factor: must be <= 10"),
         (vec![misspelt], OpErrorCode::Invalid, "config.faktor: unknown field"),
@@ -451,3 +479,5 @@ fn systems_are_told_of_players_and_contacts_and_draw_by_their_seed() {
     assert_eq!(contacts, 1);
     assert_eq!(seeds.len(), 30, "each tick has a seed of its own");
 }
+
+mod hooks;
