@@ -1,4 +1,4 @@
-//! Runs systems natively, in plain `cargo test`, on a little world of rows.
+//! Runs systems and hooks natively, in plain `cargo test`, on a little world of rows.
 //!
 //! A [`Bench`] lays batches exactly as `plugins/SIM.md` says and treats what comes back as a world does: it takes
 //! columns and carries out commands where the run went well, and refuses rows that their schema refuses.
@@ -32,6 +32,7 @@ mod rows;
 pub use commands::Command;
 pub use rows::Rows;
 
+use crate::hook::{Hook, Told};
 use crate::log::Level;
 use crate::message::Message;
 use crate::plan::{Lists, ParamPlan};
@@ -87,6 +88,17 @@ pub struct Ran {
     pub refused: usize,
     /// The entities that came to be.
     pub spawned: Vec<Entity>,
+}
+
+/// What a filter has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It may be as it is.
+    Pass,
+    /// It is to be so.
+    Changed(String),
+    /// It is not to be, because of this.
+    Refused(String),
 }
 
 impl Default for Bench {
@@ -248,6 +260,52 @@ impl Bench {
         self.ran.insert(S::PLAN.name, self.changes);
         self.changes += 1;
         commands::carry_out(self, &S::PLAN, batch.commands(), &mut ran);
+        Ok(ran)
+    }
+
+    /// Asks a filter; what it is about is given as its fields in order: `bench.filter::<hush>((Player(1), "Ada", "hey"))`.
+    ///
+    /// # Errors
+    /// The call counts for nothing: what it logged.
+    ///
+    /// # Panics
+    /// What the filter panics with; it takes a config that the bench was not given.
+    pub fn filter<H: Hook>(&mut self, about: <H::Told as Told>::Given<'_>) -> Result<Answered, String> {
+        const { assert!(H::Told::IS_FILTER, "it is an action: `act` tells it something") };
+        let mut batch = Batch::lay_hook(self, &H::PLAN.as_system(), &H::Told::parts(about), H::Told::ROOM_BYTES);
+        LINES.take();
+        // SAFETY: what this very hook is handed, and nobody else's.
+        let ended = unsafe { crate::hook::call::<H>(batch.base()) };
+        let lines = LINES.take();
+        match ended {
+            0 => Ok(Answered::Pass),
+            1 => Ok(Answered::Changed(batch.text().to_owned())),
+            2 => Ok(Answered::Refused(batch.text().to_owned())),
+            _ => Err(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
+    /// Tells an action something, given as its fields in order, and carries its commands out.
+    ///
+    /// # Errors
+    /// The call counts for nothing: what it logged.
+    ///
+    /// # Panics
+    /// What the action panics with; it takes a config that the bench was not given.
+    pub fn act<H: Hook>(&mut self, of: <H::Told as Told>::Given<'_>) -> Result<Ran, String> {
+        const { assert!(!H::Told::IS_FILTER, "it is a filter: `filter` asks it") };
+        let plan = H::PLAN.as_system();
+        let mut batch = Batch::lay_hook(self, &plan, &H::Told::parts(of), H::Told::ROOM_BYTES);
+        LINES.take();
+        // SAFETY: what this very hook is handed, and nobody else's.
+        let ended = unsafe { crate::hook::call::<H>(batch.base()) };
+        let lines = LINES.take();
+        if ended != 0 {
+            return Err(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n"));
+        }
+        let mut ran = Ran { lines, ..Ran::default() };
+        self.changes += 1;
+        commands::carry_out(self, &plan, batch.commands(), &mut ran);
         Ok(ran)
     }
 

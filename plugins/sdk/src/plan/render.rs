@@ -3,7 +3,7 @@
 //! It is done twice: once to count the bytes, and once into an array of so many.
 
 use super::names::{Lists, Names};
-use super::{Order, ParamPlan, PluginPlan, SystemPlan, components, despawns, spawns};
+use super::{HookPlan, Order, ParamPlan, PluginPlan, SystemPlan, components, despawns, spawns};
 use crate::schema::{Delivery, FieldSchema, Given, Kind, Schema};
 
 /// The JSON of a plan and its bytes. With an `N` of 0 they are counted alone.
@@ -33,7 +33,18 @@ pub const fn render<const N: usize>(plan: &PluginPlan) -> ([u8; N], usize) {
         json.system(&plan.systems[i]);
         i += 1;
     }
-    json.text("]}");
+    json.text("]");
+    if !plan.hooks.is_empty() {
+        json.text(",\"hooks\":[");
+        i = 0;
+        while i < plan.hooks.len() {
+            json.comma(i);
+            json.hook(&plan.hooks[i]);
+            i += 1;
+        }
+        json.text("]");
+    }
+    json.text("}");
     assert!(json.len <= 64 * 1024, "the plan has more than 64 KiB");
     (json.bytes, json.len)
 }
@@ -214,10 +225,46 @@ impl<const N: usize> Json<N> {
             self.text("]");
         }
         self.names(",\"messages\":", &messages);
-        i = 0;
-        while i < system.params.len() {
-            if let ParamPlan::Commands(orders) = system.params[i] {
+        self.orders(system.params);
+        self.names(",\"topics\":", &topics);
+        self.text("}");
+    }
+
+    const fn orders(&mut self, params: &[ParamPlan]) {
+        let mut i = 0;
+        while i < params.len() {
+            if let ParamPlan::Commands(orders) = params[i] {
                 self.commands(orders);
+            }
+            i += 1;
+        }
+    }
+
+    const fn hook(&mut self, hook: &HookPlan) {
+        hook.check();
+        self.text("{\"name\":");
+        self.quoted(hook.name);
+        self.text(",\"point\":");
+        self.quoted(hook.point);
+        if hook.priority != HookPlan::PRIORITY {
+            self.text(if hook.priority < 0 { ",\"priority\":-" } else { ",\"priority\":" });
+            self.whole(hook.priority.unsigned_abs());
+        }
+        let (mut i, mut topics) = (0, Names::EMPTY);
+        if !hook.about.is_empty() {
+            self.text(",\"about\":[");
+            while i < hook.about.len() {
+                self.comma(i);
+                self.quoted(hook.about[i]);
+                i += 1;
+            }
+            self.text("]");
+        }
+        self.orders(hook.params);
+        i = 0;
+        while i < hook.params.len() {
+            if let ParamPlan::Topic(name) = hook.params[i] {
+                topics.push_once(name);
             }
             i += 1;
         }
