@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hd1_client::ServerEvent;
 use hd1_core::NetId;
 use hd1_tests::{Http, TestClient, TestServer, Transport, command};
 use serde_json::{Value, json};
@@ -58,6 +59,40 @@ const NAN: &str = "(local.set $factor (f32.const nan))";
 const TALK: &str = "(call $log (i32.const 1) (i32.const 16) (i32.const 7))";
 const LOOP: &str = "(loop $on (br $on))";
 
+/// Masks `darn` in the chat, and refuses what begins with a capital.
+fn chat_module() -> Vec<u8> {
+    let plan = json!({ "abi": 1, "hooks": [{ "name": "mask", "point": "chat" }] });
+    let plan = plan.to_string().replace('"', "\\\"");
+    let text = format!(
+        r#"(module
+            (memory (export "memory") 4)
+            (data (i32.const 16) "no capitals")
+            (func (export "hd1_reserve") (param i32) (result i32) (i32.const 1024))
+            (func (export "hd1_run") (param i32 i32) (result i32) (i32.const 0))
+            (func (export "hd1_hook") (param $hook i32) (param $at i32) (param $bytes i32) (result i32)
+                (local $fields i32) (local $room i32) (local $text i32) (local $length i32) (local $i i32)
+                (local.set $fields (i32.add (local.get $at) (i32.load offset=24 (local.get $at))))
+                (local.set $room (i32.add (local.get $at) (i32.load offset=32 (local.get $at))))
+                (local.set $text (i32.add (local.get $at) (i32.load offset=12 (local.get $fields))))
+                (local.set $length (i32.load offset=16 (local.get $fields)))
+                (if (i32.lt_u (i32.load8_u (local.get $text)) (i32.const 91)) (then
+                    (memory.copy (local.get $room) (i32.const 16) (i32.const 11))
+                    (i32.store offset=40 (local.get $at) (i32.const 11))
+                    (return (i32.const 2))))
+                (memory.copy (local.get $room) (local.get $text) (local.get $length))
+                (i32.store offset=40 (local.get $at) (local.get $length))
+                (block $end (loop $on
+                    (br_if $end (i32.gt_u (i32.add (local.get $i) (i32.const 4)) (local.get $length)))
+                    (if (i32.eq (i32.load (i32.add (local.get $room) (local.get $i))) (i32.const 0x6e726164)) (then
+                        (i32.store (i32.add (local.get $room) (local.get $i)) (i32.const 0x2a2a2a2a))))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br $on)))
+                (i32.const 1))
+            (@custom "hd1.plan" "{plan}"))"#
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
 /// Runs `hd1 plugin …` against the server: what it printed, or how it failed.
 fn plugin(server: &TestServer, folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let all: Vec<&str> = ["plugin"].iter().chain(arguments).copied().collect();
@@ -70,13 +105,17 @@ fn plugin(server: &TestServer, folder: &Path, arguments: &[&str]) -> Result<Stri
 
 /// Packs a version and installs it.
 fn install(server: &TestServer, folder: &Path, version: &str, run: &str) -> Result<String, String> {
+    install_module(server, folder, version, &module(run))
+}
+
+fn install_module(server: &TestServer, folder: &Path, version: &str, module: &[u8]) -> Result<String, String> {
     let manifest = format!(
         "[plugin]\nid = \"{ID}\"\nversion = \"{version}\"\napi = \"^1\"\nname = \"Lift\"\n[sim]\nmodule = \"lift.wasm\"\n"
     );
     let source = folder.join("lift");
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("plugin.toml"), manifest).unwrap();
-    fs::write(source.join("lift.wasm"), module(run)).unwrap();
+    fs::write(source.join("lift.wasm"), module).unwrap();
     plugin(server, folder, &["pack", "lift", "--out", "lift.hd1p"])?;
     plugin(server, folder, &["install", "lift.hd1p"])
 }
@@ -215,6 +254,31 @@ fn stands_still(http: &Http, session: &str, entity: u64) {
     });
     std::thread::sleep(Duration::from_millis(120));
     assert_eq!(height(http, session, entity), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_decides_what_others_hear_in_the_chat() {
+    let server = TestServer::start();
+    let (session, http, folder) = (server.demo_session(), server.admin(), tempfile::tempdir().unwrap());
+    install_module(&server, folder.path(), "1.0.0", &chat_module()).unwrap();
+    http.post(&format!("/api/sessions/{session}/plugins"), &json!({ "plugin": ID })).expect(201);
+    until("it runs", || (world_state(&http, &session)["state"] == "running").then_some(()));
+    let mut ada = TestClient::enter(&server.anonymous(), &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&server.anonymous(), &session, "Ben", Transport::WebSocket).await;
+    ada.client.chat("well, darn it").await.unwrap();
+    for client in [&mut ada, &mut ben] {
+        let heard = client
+            .event("the line", |event| match event {
+                ServerEvent::Chat { text, .. } => Some(text),
+                _ => None,
+            })
+            .await;
+        assert_eq!(heard, "well, **** it");
+    }
+    let refused = ben.client.chat("Darn").await.unwrap_err();
+    assert!(refused.to_string().contains("no capitals"), "{refused}");
+    let stats = http.get(&format!("/api/plugins/{ID}/stats")).expect(200);
+    assert_eq!((&stats["systems"][0]["system"], &stats["systems"][0]["runs"]), (&json!("mask"), &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
