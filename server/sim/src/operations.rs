@@ -167,7 +167,9 @@ pub(crate) fn check_chat(text: &str) -> Result<&str, OpError> {
     if text.is_empty() || text.len() > CHAT_BYTES_MAX {
         return Err(invalid(Refusal::new("text", format!("must be 1 to {CHAT_BYTES_MAX} bytes, has {}", text.len()))));
     }
-    if text.chars().any(|c| c.is_control() && c != '\n') {
+    // Bytes are looked at many at a time, letters one by one: most lines are plain.
+    let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & (0x20..0x7f).contains(&byte));
+    if !is_plain && text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(invalid(Refusal::new("text", "must have no control characters")));
     }
     Ok(text)
@@ -185,7 +187,7 @@ fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> 
         Actor::Player(..) => hooks::chat(world, player, &name, text)?,
         Actor::Admin => None,
     };
-    let text = changed.unwrap_or_else(|| text.to_owned()).trim().to_owned();
+    let text = changed.as_deref().unwrap_or(text).trim().to_owned();
     hooks::note(world, Point::ChatSaid, |_| Happened::ChatSaid { player, name: name.clone(), text: text.clone() });
     world.resource_mut::<TickOutput>().chats.push(Chat { player, name, text });
     Ok(OpDone::default())
