@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hd1_abi::layout::ALIGN;
-use hd1_abi::{Fault, Guest, Line, Ran};
+use hd1_abi::{Fault, Gather, Guest, Line, Ran};
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
 use crate::fault::fault_of;
 use crate::host::Ticker;
 use crate::imports::{Log, State};
+use crate::lent::{Lent, lend};
 use crate::limits::{EPOCH, Limits};
 use crate::meter::Meter;
 
@@ -44,7 +45,7 @@ impl Instance {
         limits: Limits,
         store_limits: StoreLimits,
     ) -> Result<Self, Fault> {
-        let state = State { limits: store_limits, log: Log::default() };
+        let state = State { limits: store_limits, log: Log::default(), memory: None, lent: Lent::default() };
         let mut store = Store::new(pre.module().engine(), state);
         store.limiter(|state| &mut state.limits);
         let fault = |error: wasmtime::Error| fault_of(&error, &limits);
@@ -55,6 +56,7 @@ impl Instance {
         let hook = instance.get_typed_func(&mut store, "hd1_hook").ok();
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
+        store.data_mut().memory = Some(memory);
         Ok(Instance {
             store,
             memory,
@@ -114,11 +116,12 @@ impl Instance {
         arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
     }
 
-    fn call(&mut self, system: usize) -> Result<u64, Fault> {
+    fn call(&mut self, system: usize, others: &dyn Gather) -> Result<u64, Fault> {
         self.arm_for_run()?;
         let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
         let before = self.store.get_fuel().map_err(fault)?;
-        let returned = self.run.call(&mut self.store, (system as u32, self.buffer.0)).map_err(fault)?;
+        let (run, batch) = (&self.run, self.buffer.0);
+        let returned = lend(&mut self.store, others, |store| run.call(store, (system as u32, batch))).map_err(fault)?;
         let left = self.store.get_fuel().map_err(fault)?;
         if returned == 0 { Ok(before.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
     }
@@ -170,13 +173,13 @@ impl Guest for Instance {
         Ok(&mut self.memory.data_mut(&mut self.store)[at as usize..][..held])
     }
 
-    fn run(&mut self, system: usize) -> Result<Ran, Fault> {
+    fn run(&mut self, system: usize, others: &dyn Gather) -> Result<Ran, Fault> {
         if self.is_broken {
             return Err(Fault::Broken);
         }
         self.store.data_mut().log.clear();
         let begun = Instant::now();
-        let called = self.call(system);
+        let called = self.call(system, others);
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.is_broken = called.is_err();
         self.spent_nanos = if self.is_armed { self.spent_nanos.saturating_add(nanos) } else { 0 };

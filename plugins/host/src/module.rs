@@ -106,10 +106,12 @@ pub fn plan_of(wasm: &[u8]) -> Result<Plan, LoadError> {
 }
 
 fn check_imports(module: &wasmtime::Module) -> Result<(), LoadError> {
-    let is_log = |ty: &FuncType| is_of_i32(ty, 3, 0);
     for import in module.imports() {
-        let is_known = import.module() == imports::IMPORTS && import.name() == "log";
-        if !is_known || !import.ty().func().is_some_and(is_log) {
+        let known = imports::FUNCTIONS.into_iter().find(|(name, ..)| *name == import.name());
+        let fits = |(_, parameters, results)| {
+            import.ty().func().is_some_and(|ty: &FuncType| is_of_i32(ty, parameters, results))
+        };
+        if import.module() != imports::IMPORTS || !known.is_some_and(fits) {
             let (module, name) = (import.module().to_owned(), import.name().to_owned());
             return Err(LoadError::Import { module, name, allowed: imports::ALLOWED });
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hd1_abi::command::{self, Command};
 use hd1_abi::plan::{Query, System};
-use hd1_abi::{Guest, Layout, Line, LogLevel, Rows, Step, SystemShape};
+use hd1_abi::{Gather, Guest, Layout, Line, LogLevel, NoGather, Rows, Step, SystemShape};
 
 use super::*;
 
@@ -97,7 +97,7 @@ impl World {
         batch[layout.entities(0)].fill(7);
         batch[layout.column(0, 0)].copy_from_slice(&bytes_of(&self.x));
         batch[layout.column(0, 1)].copy_from_slice(&bytes_of(&self.v));
-        let ran = instance.run(0)?;
+        let ran = instance.run(0, &NoGather)?;
         let commands =
             layout.commands(instance.output()).and_then(|bytes| command::read(bytes, plan.systems[0].orders()));
         let commands = commands.inspect_err(|_| instance.break_down())?;
@@ -336,7 +336,7 @@ fn a_pool_gives_what_works_again_and_counts() {
     let mut guest = take();
     assert_eq!(guest.output().as_ptr(), at, "the same");
     guest.buffer(64).unwrap().fill(0);
-    guest.run(0).unwrap();
+    guest.run(0, &NoGather).unwrap();
     guest.break_down();
     hd1_abi::Module::give(&pool, guest);
     assert!(!take().is_broken(), "another");
@@ -447,4 +447,77 @@ fn what_the_world_does_between_hooks_and_systems_is_not_the_plugins_time() {
     // And what it takes is counted together: as many calls as fit into its time, and none more.
     let fault = (0..10_000_000).find_map(|_| ask(&mut guest, 0).err());
     assert!(matches!(fault, Some(Fault::Time(_))), "{fault:?}");
+}
+
+/// Entity `n` has two words of component 0, `10 n` and `10 n + 1`, where `n` is odd.
+struct Odd;
+
+impl Gather for Odd {
+    fn words(&self, component: usize) -> Option<usize> {
+        (component == 0).then_some(2)
+    }
+
+    fn copy(&self, _: usize, entity: u32, row: &mut [u8]) -> bool {
+        if entity.is_multiple_of(2) {
+            return false;
+        }
+        row[..4].copy_from_slice(&(entity * 10).to_le_bytes());
+        row[4..].copy_from_slice(&(entity * 10 + 1).to_le_bytes());
+        true
+    }
+}
+
+#[test]
+fn a_system_looks_up_what_it_may_and_nothing_beyond_its_memory() {
+    let host = Host::new().unwrap();
+    let plan = serde_json::to_string(&plan()).unwrap();
+    let gather = "(import \"hd1_sim_1\" \"gather\" (func $gather (param i32 i32 i32 i32) (result i32)))";
+    // `wasm_of` puts fields after the memory, where imports may not stand: the module is written out.
+    let module = |run: &str| {
+        let text = format!(
+            r#"(module {gather}
+                (memory (export "memory") 1)
+                (func (export "hd1_reserve") (param i32) (result i32) (i32.const 1024))
+                (func (export "hd1_run") (param $system i32) (param $batch i32) (result i32) {run})
+                (@custom "hd1.plan" "{}"))"#,
+            plan.replace('"', "\\\"")
+        );
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    };
+    // Asks for entities 3, 4 and 5 and returns 0 where all is as it should be.
+    let good = module(
+        "(i32.store (i32.const 2048) (i32.const 3)) (i32.store (i32.const 2052) (i32.const 4))
+         (i32.store (i32.const 2056) (i32.const 5)) (i32.store (i32.const 4112) (i32.const -1))
+         (i32.sub (call $gather (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 4096)) (i32.const 2))",
+    );
+    let mut guest = instance(&host, &good, ROOMY);
+    guest.buffer(8192).unwrap().fill(0xee);
+    let fuel = guest.run(0, &Odd).unwrap().fuel;
+    assert!(fuel > 3 * 32, "the host's work is its own: {fuel}");
+    let words: Vec<u32> =
+        guest.output()[4096 - 1024..][..36].as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
+    assert_eq!(words, [1, 30, 31, 0, 0, 0, 1, 50, 51]);
+    assert!(matches!(guest.run(0, &NoGather), Err(Fault::Trap(said)) if said.contains("does not name")));
+    for (call, says) in [
+        ("(i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64)", "component 1, which its plan does not name"),
+        ("(i32.const -1) (i32.const 0) (i32.const 1) (i32.const 64)", "which its plan does not name"),
+        ("(i32.const 0) (i32.const 65532) (i32.const 2) (i32.const 64)", "not all in its memory"),
+        ("(i32.const 0) (i32.const 0) (i32.const 1) (i32.const 65528)", "not all in its memory"),
+        ("(i32.const 0) (i32.const -4) (i32.const 1) (i32.const 64)", "not all in its memory"),
+        ("(i32.const 0) (i32.const 0) (i32.const 16385) (i32.const 64)", "16384 is the most"),
+        ("(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 64)", "is the most"),
+    ] {
+        let mut guest = instance(&host, &module(&format!("(call $gather {call})")), ROOMY);
+        guest.buffer(64).unwrap();
+        let fault = guest.run(0, &Odd).unwrap_err();
+        assert!(matches!(&fault, Fault::Trap(said) if said.contains(says)), "{call}: {fault}");
+    }
+    // Asking over and over ends with the fuel.
+    let endless = module(
+        "(loop $on (drop (call $gather (i32.const 0) (i32.const 2048) (i32.const 1000) (i32.const 8192))) (br $on))
+         (i32.const 0)",
+    );
+    let mut guest = instance(&host, &endless, ROOMY);
+    guest.buffer(64).unwrap();
+    assert_eq!(guest.run(0, &Odd), Err(Fault::Fuel(ROOMY.fuel)));
 }

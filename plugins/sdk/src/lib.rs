@@ -43,6 +43,7 @@ pub mod builtin;
 pub mod query;
 
 pub mod commands;
+pub mod gather;
 pub mod message;
 pub mod say;
 pub mod step;
@@ -61,6 +62,7 @@ pub mod testing;
 
 pub use commands::{Commands, Despawn, Spawn};
 pub use component::{Component, Config, Named};
+pub use gather::{Found, Gather};
 pub use hd1_sdk_macros::{Choice, Component, Config, Topic, action, filter, system};
 pub use hook::{Chat, ChatSaid, Despawned, Hook, Joined, Left, Message, SpawnAsked, Spawned, Verdict};
 pub use message::{ContactStarted, ContactStopped, Messages, PlayerInput};
@@ -76,7 +78,8 @@ pub mod prelude {
     pub use crate::math::{add, bound, cross, distance_squared, dot, larger, length, normalize, scale, smaller, sub};
     pub use crate::{
         Added, Changed, Chat, ChatSaid, Choice, Color, Commands, Component, Config, ContactStarted, ContactStopped,
-        Despawn, Despawned, Entity, Flag, Joined, Left, Message, Messages, Ordered, Player, PlayerInput, Quat, Query,
-        Rng, Say, Spawn, SpawnAsked, Spawned, Step, Topic, Verdict, With, Without, action, filter, log, plugin, system,
+        Despawn, Despawned, Entity, Flag, Found, Gather, Joined, Left, Message, Messages, Ordered, Player, PlayerInput,
+        Quat, Query, Rng, Say, Spawn, SpawnAsked, Spawned, Step, Topic, Verdict, With, Without, action, filter, log,
+        plugin, system,
     };
 }

@@ -63,8 +63,8 @@ impl HookPlan {
         let mut i = 0;
         while i < self.params.len() {
             match self.params[i] {
-                ParamPlan::Query { .. } | ParamPlan::Messages(_) => {
-                    panic!("a hook has no Query and no Messages: systems do")
+                ParamPlan::Query { .. } | ParamPlan::Messages(_) | ParamPlan::Gather(_) => {
+                    panic!("a hook has no Query, no Messages and no Gather: systems do")
                 }
                 ParamPlan::Commands(_) | ParamPlan::Topic(_) => {
                     assert!(!self.is_filter, "a filter commands and says nothing: an action does");
@@ -107,6 +107,8 @@ pub enum ParamPlan {
     Topic(&'static str),
     /// What an operator sets: the type's path.
     Config(&'static str),
+    /// A component that may be looked up of any entity.
+    Gather(&'static str),
 }
 
 /// One thing of each entity.
@@ -180,7 +182,10 @@ impl SystemPlan {
                     }
                 }
                 ParamPlan::Messages(_) if is_before && is_message => place.table += 2,
-                ParamPlan::Topic(_) if is_before => place.index += 1,
+                ParamPlan::Topic(_) if is_before && matches!(self.params[of], ParamPlan::Topic(_)) => place.index += 1,
+                ParamPlan::Gather(_) if is_before && matches!(self.params[of], ParamPlan::Gather(_)) => {
+                    place.index += 1
+                }
                 _ => {}
             }
             i += 1;
@@ -206,6 +211,7 @@ impl SystemPlan {
     /// Stops the compiler where the server would refuse the system.
     pub const fn check(&self) {
         let (mut messages, mut topics, mut queries, mut commands) = (Names::EMPTY, Names::EMPTY, 0, 0);
+        let mut gathered = Names::EMPTY;
         check_name(self.name);
         let mut i = 0;
         while i < self.params.len() {
@@ -236,6 +242,7 @@ impl SystemPlan {
                 }
                 ParamPlan::Commands(_) => commands += 1,
                 ParamPlan::Messages(name) => messages.push_once(name),
+                ParamPlan::Gather(name) => gathered.push_once(name),
                 ParamPlan::Topic(name) => {
                     check_name(name);
                     topics.push_once(name);

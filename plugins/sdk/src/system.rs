@@ -23,7 +23,7 @@ pub trait System {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no parameter of a system",
     label = "cannot be handed to a system",
-    note = "a system takes &Step, Query<..>, Commands<..>, Messages<..>, Say<..>, and a & to its plugin's config"
+    note = "a system takes &Step, Query<..>, Gather<..>, Commands<..>, Messages<..>, Say<..>, and a & to its config"
 )]
 pub unsafe trait SystemParam<'r>: Sized {
     /// As the plan says it.

@@ -40,12 +40,21 @@ use crate::schema::{FieldSchema, Kind};
 use crate::{Component, Config, Entity, Named, System};
 use batch::Batch;
 
+/// Rows of the components that the run under way may look up, by their index.
+type Gathered = Vec<BTreeMap<Entity, Vec<u32>>>;
+
 thread_local! {
+    static GATHERED: RefCell<Gathered> = const { RefCell::new(Vec::new()) };
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(crate) fn logged(level: Level, line: &str) {
     LINES.with_borrow_mut(|lines| lines.push((level, line.to_owned())));
+}
+
+/// A row that the run under way looks up.
+pub(crate) fn gathered(component: u32, entity: Entity) -> Option<Vec<u32>> {
+    GATHERED.with_borrow(|all| all[component as usize].get(&entity).cloned())
 }
 
 /// A little world on which systems run.
@@ -239,6 +248,7 @@ impl Bench {
         let since = self.ran.get(S::PLAN.name).copied().unwrap_or_default();
         let rows: Vec<_> = queries.iter().map(|lists| self.rows_of(lists, since, S::PLAN.spawns())).collect();
         let mut batch = Batch::lay(self, &S::PLAN, &queries, &rows);
+        GATHERED.set(S::PLAN.params.iter().filter_map(|param| self.rows_to_gather(param)).collect());
         LINES.take();
         // SAFETY: the batch of this system, and nobody else's.
         let ended = unsafe { crate::system::run::<S>(batch.base()) };
@@ -352,6 +362,13 @@ impl Bench {
             held.changed = self.changes;
         }
         true
+    }
+
+    /// All rows of what a parameter looks up.
+    fn rows_to_gather(&self, param: &ParamPlan) -> Option<BTreeMap<Entity, Vec<u32>>> {
+        let ParamPlan::Gather(name) = param else { return None };
+        let row = |(entity, held): (&Entity, &BTreeMap<&str, Held>)| Some((*entity, held.get(name)?.words.clone()));
+        Some(self.entities.iter().filter_map(row).collect())
     }
 
     fn rows_of(&self, lists: &Lists, since: u64, spawns: bool) -> Vec<Entity> {

@@ -75,6 +75,9 @@ impl Columns {
         if let Some(name) = system.components().find(|name| !self.0.contains_key(*name)) {
             return Err(format!("no world has a component {name}, and the plan does not bring it"));
         }
+        if let Some(name) = system.gather.iter().find(|name| self.0[*name].words.is_none()) {
+            return Err(format!("{name} has no column: it cannot be looked up"));
+        }
         for query in &system.queries {
             if let Some(name) = query.columns().find(|name| self.0[*name].words.is_none()) {
                 return Err(format!("{name} has no column: it can be in `with` and `without` alone"));

@@ -60,6 +60,7 @@ fn wasm_of(plan: &Plan, run: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             (import "hd1_sim_1" "log" (func $log (param i32 i32 i32)))
+            (import "hd1_sim_1" "gather" (func $gather (param i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 400) {FIELDS}
             (data (i32.const 16) "too few")
             (func (export "hd1_reserve") (param $bytes i32) (result i32) (i32.const 1024))
@@ -346,4 +347,28 @@ fn hooks_are_called_with_what_players_may_say() {
          (if (result i32) (i32.and (global.get $count) (i32.const 1)) (then (i32.const 0)) (else (i32.const 2)))",
     );
     assert!(matches!(&keeper[..], [(Check::Determinism, _)]), "{keeper:?}");
+}
+
+#[test]
+fn what_is_looked_up_is_what_queries_hand_over() {
+    let mut plan = plan();
+    plan.systems[0].gather = vec!["V".into()];
+    // Traps where an entity's V is not found, or is another than the one in its row.
+    let run = "(local $out i32) (local.set $out (i32.const 0x1000000)) (call $begin (local.get $batch))
+        (if (i32.ne (global.get $rows) (call $gather (i32.const 0)
+            (i32.add (local.get $batch) (i32.load offset=4 (i32.add (local.get $batch) (i32.load offset=24 (local.get $batch)))))
+            (global.get $rows) (local.get $out))) (then unreachable))
+        (block $end (loop $row (br_if $end (i32.eqz (global.get $rows)))
+            (if (i32.ne (i32.load offset=4 (local.get $out)) (i32.load (global.get $v))) (then unreachable))
+            (local.set $out (i32.add (local.get $out) (i32.const 8)))
+            (call $next) (br $row))) (i32.const 0)";
+    let kit = Kit::load(&wasm_of(&plan, run)).unwrap();
+    assert_eq!(kit.check().findings, []);
+    let batch = kit.batch(0, Wish::of(3, 1));
+    let recording = kit.record([batch.clone()]).unwrap();
+    assert_eq!(kit.replay(&recording).findings, []);
+    let lost = Batch { gather: vec![batch::Gathered { words: 1, ..batch::Gathered::default() }], ..batch };
+    assert!(kit.run(&lost).is_err(), "nobody has one");
+    plan.systems[0].gather = vec!["Geometry".into()];
+    assert!(Kit::load(&wasm_of(&plan, run)).unwrap_err().to_string().contains("cannot be looked up"));
 }

@@ -17,6 +17,7 @@ use bevy_ecs::change_detection::Tick as ChangeTick;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use hd1_abi::{Fault, Guest, Layout, MessageKind, Module, Modules, Point};
+use hd1_world::columns::Lookup;
 use hd1_world::phases::Plugins as PluginsPhase;
 use hd1_world::{ColumnQuery, ComponentEntry};
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,8 @@ struct Prepared {
     queries: Vec<ColumnQuery>,
     messages: Vec<MessageKind>,
     layout: Layout,
+    /// What it may look up.
+    lookup: Lookup,
     /// The components of its commands.
     commands: Vec<ComponentEntry>,
     /// When it ran last.

@@ -10,6 +10,7 @@ pub mod plan;
 
 pub mod command;
 pub mod fault;
+pub mod gather;
 pub mod guest;
 pub mod hook;
 pub mod layout;
@@ -19,6 +20,7 @@ pub mod value;
 
 pub use command::{Command, Valued};
 pub use fault::Fault;
+pub use gather::{Gather, NoGather};
 pub use guest::{Guest, Line, LogLevel, Ran};
 pub use hook::{Answer, Payload, Point, Told};
 pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};

@@ -16,6 +16,8 @@ pub const HOOK_COMMAND_BYTES: usize = 4 * 1024;
 pub const QUERIES_MAX: usize = 8;
 /// Components that a query names, in all of its lists.
 pub const COMPONENTS_MAX: usize = 32;
+/// Entities that one call of `gather` may ask for.
+pub const GATHERED_MAX: usize = 16_384;
 /// Topics of a system.
 pub const TOPICS_MAX: usize = 32;
 /// Bytes of a system's name and of a component's.

@@ -70,6 +70,9 @@ pub struct System {
     /// What it is handed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<Query>,
+    /// Components that it may look up of any entity, by their index here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gather: Vec<String>,
     /// What it is told of the tick: names of [`MessageKind`]s.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<String>,
@@ -301,13 +304,14 @@ impl System {
 
     /// Every component that it names.
     pub fn components(&self) -> impl Iterator<Item = &String> {
-        self.queries.iter().flat_map(Query::components).chain(&self.commands)
+        self.queries.iter().flat_map(Query::components).chain(&self.gather).chain(&self.commands)
     }
 
     fn check(&self) -> Result<(), String> {
         if self.queries.len() > QUERIES_MAX {
             return Err(format!("queries: at most {QUERIES_MAX}"));
         }
+        check_names("gather", &self.gather, COMPONENTS_MAX)?;
         check_names("commands", &self.commands, COMPONENTS_MAX)?;
         check_names("topics", &self.topics, TOPICS_MAX)?;
         check_names("messages", &self.messages, MessageKind::ALL.len())?;

@@ -162,6 +162,8 @@ fn a_plan_that_breaks_a_rule_names_the_place() {
         (query(r#"{"read":["X"],"without":["Y"],"added":["Y"]}"#), "added: Y has to be in"),
         (systems(r#"{"name":"a","messages":["Rain"]}"#), "Rain is none of ContactStarted"),
         (systems(r#"{"name":"a","topics":["t","t"]}"#), "topics: t is there twice"),
+        (systems(r#"{"name":"a","gather":["X","X"]}"#), "gather: X is there twice"),
+        (systems(r#"{"name":"a","gather":["no name"]}"#), "gather: "),
         (declared(r#"{"name":"lower","delivery":"state"}"#), "components[0]: schema lower"),
         (declared(r#"{"name":"A","delivery":"hidden"},{"name":"A","delivery":"hidden"}"#), "A is there twice"),
         (declared(TEXT), "components[0]: A.t: text and points"),

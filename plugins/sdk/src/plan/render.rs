@@ -208,6 +208,7 @@ impl<const N: usize> Json<N> {
         self.text("{\"name\":");
         self.quoted(system.name);
         let (mut i, mut queries, mut messages, mut topics) = (0, 0, Names::EMPTY, Names::EMPTY);
+        let mut gathered = Names::EMPTY;
         while i < system.params.len() {
             match &system.params[i] {
                 ParamPlan::Query { terms, filters } => {
@@ -217,6 +218,7 @@ impl<const N: usize> Json<N> {
                 }
                 ParamPlan::Messages(name) => messages.push_once(name),
                 ParamPlan::Topic(name) => topics.push_once(name),
+                ParamPlan::Gather(name) => gathered.push_once(name),
                 _ => {}
             }
             i += 1;
@@ -224,6 +226,7 @@ impl<const N: usize> Json<N> {
         if queries > 0 {
             self.text("]");
         }
+        self.names(",\"gather\":", &gathered);
         self.names(",\"messages\":", &messages);
         self.orders(system.params);
         self.names(",\"topics\":", &topics);

@@ -7,6 +7,7 @@ use hd1_abi::plan::{Plan, Query, System};
 use hd1_abi::{Layout, MessageKind, SystemShape, value};
 use hd1_protocol::message::{OpError, OpErrorCode};
 use hd1_schema::ComponentSchema;
+use hd1_world::columns::Lookup;
 use hd1_world::components::Parent;
 use hd1_world::described::Described;
 use hd1_world::{Catalogue, ColumnQuery, ComponentEntry, RegisterError, Terms};
@@ -147,10 +148,11 @@ fn prepare(world: &mut World, plan: &Plan, system: &System) -> Result<Prepared, 
         }
         queries.push(ColumnQuery::new(world, terms(query, system.spawns)).map_err(|error| error.to_string())?);
     }
+    let lookup = Lookup::new(world, &system.gather).map_err(|error| error.to_string())?;
     let commands = commandable(&catalogue, &system.commands)?;
     let messages = system.messages.iter().filter_map(|name| MessageKind::of_name(name)).collect();
     let layout = Layout::new(Arc::new(shape));
-    Ok(Prepared { queries, messages, layout, commands, last_run: None, rows: Vec::new(), told: Vec::new() })
+    Ok(Prepared { queries, messages, layout, lookup, commands, last_run: None, rows: Vec::new(), told: Vec::new() })
 }
 
 /// The components that commands may insert and remove.

@@ -2,10 +2,10 @@
 
 use bevy_ecs::message::Messages;
 use bevy_ecs::world::{Mut, World};
-use hd1_abi::{Fault, Guest, Layout, Line, MessageKind, Module, News, Rows, command};
+use hd1_abi::{Fault, Gather, Guest, Layout, Line, MessageKind, Module, News, Rows, command};
 use hd1_core::NetId;
 use hd1_world::Refused;
-use hd1_world::columns::ColumnQuery;
+use hd1_world::columns::{ColumnQuery, Lookup};
 
 use super::{Attached, Plugin, PluginFault, Prepared, Running, apply};
 use crate::limits::MESSAGES_PER_SYSTEM_MAX;
@@ -120,7 +120,7 @@ impl Run<'_> {
         for (m, kind) in self.system.messages.iter().enumerate() {
             tell(self.world, *kind, &mut batch[layout.messages(m)]);
         }
-        self.guest.run(self.i)?;
+        self.guest.run(self.i, &Others { world: self.world, lookup: &self.system.lookup })?;
         let plan = &self.module.plan().systems[self.i];
         // All that may be a fault comes before the first change.
         let command_bytes = layout.commands(self.guest.output())?;
@@ -157,6 +157,22 @@ impl Run<'_> {
         told.clear();
         told.extend(messages.iter().map(|kind| count(self.world, *kind)));
         layout.lay(Rows { queries: rows, messages: told });
+    }
+}
+
+/// The world as it is when a run begins.
+struct Others<'a> {
+    world: &'a World,
+    lookup: &'a Lookup,
+}
+
+impl Gather for Others<'_> {
+    fn words(&self, component: usize) -> Option<usize> {
+        self.lookup.words(component)
+    }
+
+    fn copy(&self, component: usize, entity: u32, row: &mut [u8]) -> bool {
+        self.lookup.copy(self.world, component, NetId(entity), row)
     }
 }
 

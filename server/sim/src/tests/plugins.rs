@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use hd1_abi::plan::Plan;
-use hd1_abi::{Fault, Guest, Line, LogLevel, Module, Modules, News, Ran};
+use hd1_abi::{Fault, Gather, Guest, Line, LogLevel, Module, Modules, News, Ran};
 use hd1_protocol::message::OpErrorCode;
 
 use super::*;
@@ -89,6 +89,20 @@ impl Module for Toy {
     }
 }
 
+thread_local! {
+    /// The first word of component 0 of entities 1 to 9, as the run under way may look them up.
+    static GATHERED: std::cell::RefCell<Vec<Option<u32>>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+fn gathered(others: &dyn Gather) -> Vec<Option<u32>> {
+    let Some(words) = others.words(0) else { return Vec::new() };
+    let look = |entity| {
+        let mut row = vec![0; words * 4];
+        others.copy(0, entity, &mut row).then(|| u32::from_le_bytes(*row.first_chunk().unwrap()))
+    };
+    (1..10).map(look).collect()
+}
+
 struct ToyGuest {
     run: Run,
     hook: Hook,
@@ -101,7 +115,8 @@ impl Guest for ToyGuest {
         self.bytes.resize(self.bytes.len().max(bytes), 0xee);
         Ok(&mut self.bytes)
     }
-    fn run(&mut self, system: usize) -> Result<Ran, Fault> {
+    fn run(&mut self, system: usize, others: &dyn Gather) -> Result<Ran, Fault> {
+        GATHERED.set(gathered(others));
         (self.run)(system, &mut Batch(&mut self.bytes)).map(|()| Ran::default())
     }
     fn hook(&mut self, hook: usize, _: usize) -> Result<(Ran, u32), Fault> {
@@ -478,6 +493,36 @@ fn systems_are_told_of_players_and_contacts_and_draw_by_their_seed() {
     }
     assert_eq!(contacts, 1);
     assert_eq!(seeds.len(), 30, "each tick has a seed of its own");
+}
+
+#[test]
+fn a_system_looks_up_what_other_entities_were_when_its_run_began() {
+    let mut plan = lift_plan();
+    plan["systems"][0]["gather"] = json!(["Lift"]);
+    plan["systems"].as_array_mut().unwrap().push(json!({ "name": "look", "queries": [{ "read": ["Transform"] }] }));
+    let shelf = Shelf::default()
+        .with("look", plan, |system, batch| {
+            let seen = GATHERED.take();
+            if system == 1 {
+                assert!(seen.is_empty(), "its plan names nothing");
+                return Ok(());
+            }
+            let speed = (batch.tick() > 3).then_some(3.0_f32.to_bits());
+            assert_eq!(seen, [speed, None, None, None, None, None, None, None, None]);
+            Ok(())
+        })
+        .with("text", json!({ "abi": 1, "systems": [{ "name": "a", "gather": ["Geometry"] }] }), lift)
+        .with("unknown", json!({ "abi": 1, "systems": [{ "name": "a", "gather": ["Nothing"] }] }), lift);
+    let mut sim = world(&shelf);
+    attach(&mut sim, vec![spec("toy:look", "look")]).unwrap();
+    tick(&mut sim, vec![]);
+    tick(&mut sim, vec![]);
+    admin(&mut sim, update(NetId(1), json!({ "Lift": { "speed": 3.0 } }))).unwrap();
+    assert!(tick(&mut sim, vec![]).plugin_faults.is_empty());
+    for (hash, says) in [("text", "Geometry has text, points"), ("unknown", "no component Nothing")] {
+        let refused = attach(&mut sim, vec![spec("a:a", hash)]).unwrap_err();
+        assert!(refused.message.contains(says), "{}", refused.message);
+    }
 }
 
 mod hooks;
