@@ -6,19 +6,28 @@ use std::time::{Duration, Instant};
 
 use hd1_client::ServerEvent;
 use hd1_core::NetId;
-use hd1_tests::{Http, TestClient, TestServer, Transport, command};
+use hd1_tests::{Http, Pass, TestClient, TestServer, Transport, command, json_message};
 use serde_json::{Value, json};
 
 const ID: &str = "test:lift";
 
 /// What has a Lift rises by its speed in each tick, or does what `run` says before.
 fn module(run: &str) -> Vec<u8> {
+    module_of(run, &json!([speed(9)]))
+}
+
+/// Of the Lift.
+fn speed(max: u32) -> Value {
+    json!({ "name": "speed", "doc": "In a tick.", "unit": "m", "default": { "F32": 0.25 },
+        "kind": { "type": "f32", "range": { "min": 0, "max": max }, "step": 0.01 } })
+}
+
+/// The same with other fields of the Lift, which has more words then: `run` has to return by itself.
+fn module_of(run: &str, fields: &Value) -> Vec<u8> {
     let plan = json!({
         "abi": 1,
         "components": [{
-            "name": "Lift", "doc": "Goes up.", "delivery": "state", "client_writable": true,
-            "fields": [{ "name": "speed", "doc": "In a tick.", "unit": "m", "default": { "F32": 0.25 },
-                "kind": { "type": "f32", "range": { "min": 0, "max": 9 }, "step": 0.01 } }],
+            "name": "Lift", "doc": "Goes up.", "delivery": "state", "client_writable": true, "fields": fields,
         }],
         "config": [{ "name": "factor", "doc": "On every speed.", "default": { "F32": 1 },
             "kind": { "type": "f32", "range": { "min": 0, "max": 10 }, "step": 0.01 } }],
@@ -254,6 +263,66 @@ fn stands_still(http: &Http, session: &str, entity: u64) {
     });
     std::thread::sleep(Duration::from_millis(120));
     assert_eq!(height(http, session, entity), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_with_another_schema_reaches_those_who_watch_and_those_who_come() {
+    let server = TestServer::start();
+    let (session, http, folder) = (server.demo_session(), server.admin(), tempfile::tempdir().unwrap());
+    let at = folder.path();
+    let mut ada = TestClient::enter(&server.anonymous(), &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&server.anonymous(), &session, "Ben", Transport::WebSocket).await;
+    install(&server, at, "1.0.0", UP).unwrap();
+    http.post(&format!("/api/sessions/{session}/plugins"), &json!({ "plugin": ID })).expect(201);
+    let body = json!({ "components": { "Transform": { "position": [0, 1, -5] }, "Lift": { "speed": 0.5 } } });
+    let made = until("the component is there", || {
+        let reply = http.post(&format!("/api/sessions/{session}/entities"), &body);
+        (reply.status == 201).then(|| reply.json())
+    });
+    let entity = NetId(u32::try_from(made["id"].as_u64().unwrap()).unwrap());
+    for client in [&mut ada, &mut ben] {
+        client.until("the lift", |client| client.component(entity, "Lift")).await;
+    }
+    let pass = {
+        let (http, session) = (server.anonymous(), session.clone());
+        tokio::task::spawn_blocking(move || Pass::obtain(&http, &session, "Dan")).await.unwrap()
+    };
+    let mut dan = pass.json_link().await;
+    let hello = json!({ "t": "hello", "version": 1, "client": "desktop", "ticket": pass.ticket() });
+    dan.send(hd1_protocol::Packet::control(hello.to_string()));
+    json_message(&mut dan, "snapshot").await;
+    // One field more, and more room in the other: what it was goes on, and nobody is cut off.
+    let height = json!({ "name": "height", "doc": "", "default": { "F32": 2 },
+        "kind": { "type": "f32", "range": { "min": 0, "max": 5 }, "step": 0.01 } });
+    let wider = module_of("(return (i32.const 0))", &json!([height, speed(20)]));
+    install_module(&server, at, "1.1.0", &wider).unwrap();
+    let mut cleo = TestClient::enter(&server.anonymous(), &session, "Cleo", Transport::WebTransport).await;
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        let seen = |client: &mut TestClient| client.component(entity, "Lift").filter(|lift| lift["height"] == 2.0);
+        let lift = client.until("its other fields", seen).await;
+        assert_eq!(lift, json!({ "height": 2.0, "speed": 0.5 }));
+    }
+    // By name it is one component that changed: nobody is told that it is gone.
+    loop {
+        let structure = json_message(&mut dan, "structure").await;
+        let ops = structure["ops"].as_array().unwrap();
+        assert!(!ops.iter().any(|op| op["op"] == "remove" && op["component"] == "Lift"), "{structure}");
+        if ops.iter().any(|op| op["components"]["Lift"]["height"] == 2.0) {
+            break;
+        }
+    }
+    let path = format!("/api/sessions/{session}/entities/{}", entity.0);
+    let http_lift = || http.get(&path).expect(200)["components"]["Lift"].clone();
+    assert_eq!(http_lift(), json!({ "height": 2.0, "speed": 0.5 }));
+    // What is changed from now on reaches them by the new schema.
+    http.patch(&path, &json!({ "components": { "Lift": { "speed": 8.0, "height": 1.5 } } })).expect(200);
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        client.until("a change", |c| c.component(entity, "Lift").filter(|lift| lift["height"] == 1.5)).await;
+    }
+    http.post(&format!("/api/plugins/{ID}/rollback"), &json!({})).expect(200);
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        client.until("its old fields", |c| c.component(entity, "Lift").filter(|l| *l == json!({ "speed": 8.0 }))).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@
 mod apply;
 mod attach;
 pub(crate) mod hooks;
+mod migrate;
 mod run;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -526,3 +526,4 @@ fn a_system_looks_up_what_other_entities_were_when_its_run_began() {
 }
 
 mod hooks;
+mod migration;
