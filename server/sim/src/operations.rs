@@ -187,7 +187,10 @@ fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> 
         Actor::Player(..) => hooks::chat(world, player, &name, text)?,
         Actor::Admin => None,
     };
-    let text = changed.as_deref().unwrap_or(text).trim().to_owned();
+    let text = match changed {
+        Some(text) if text.trim().len() == text.len() => text,
+        changed => changed.as_deref().unwrap_or(text).trim().to_owned(),
+    };
     hooks::note(world, Point::ChatSaid, |_| Happened::ChatSaid { player, name: name.clone(), text: text.clone() });
     world.resource_mut::<TickOutput>().chats.push(Chat { player, name, text });
     Ok(OpDone::default())
