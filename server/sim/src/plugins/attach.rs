@@ -120,11 +120,16 @@ pub(super) fn attach_missing(world: &mut World) {
         }
         let spec = plugin.spec.clone();
         // What was attached once can be attached again, unless the module is gone; then it waits for the next list.
+        let catalogue = world.resource::<Catalogue>().clone();
         let registered = module(world, &spec).and_then(|module| register(world, &spec, module.plan()));
-        if registered.is_ok_and(|changes| changes.is_empty())
-            && let Ok(ready) = ready_one(world, &spec)
-        {
-            world.resource_mut::<Attached>().list[i] = ready;
+        match registered {
+            Ok(changes) if changes.is_empty() => {
+                if let Ok(ready) = ready_one(world, &spec) {
+                    world.resource_mut::<Attached>().list[i] = ready;
+                }
+            }
+            // Its component has become another one while its module was away: only a list carries rows over.
+            _ => world.insert_resource(catalogue),
         }
     }
     hooks::sort(world);

@@ -118,3 +118,19 @@ fn what_cannot_be_carried_over_leaves_all_as_it_was() {
     assert_eq!(read(&sim, NetId(1), "Lift")["loud"], true);
     assert_eq!(read(&sim, NetId(1), "Lift")["speed"], 3.0);
 }
+
+#[test]
+fn a_module_that_comes_back_does_not_take_its_component_back_without_its_rows() {
+    let age = lift_plan()["components"][0]["fields"][1].clone();
+    let more = lift_of(json!([speed(0.0, 9.0), age, flag("loud")]));
+    let sim = lifted(&shelf()).snapshot();
+    let mut sim = Sim::from_snapshot(&sim).unwrap();
+    sim.provide_modules(Arc::new(Shelf::default().with("more", more.clone(), rest)));
+    // Its module is away, and nobody knows what it works on.
+    attach(&mut sim, vec![spec("toy:lift", "lift"), spec("a:b", "more")]).unwrap();
+    let (lift, hash) = (read(&sim, NetId(1), "Lift"), sim.content_hash());
+    assert_eq!((&lift["speed"], &lift["loud"]), (&json!(3.0), &json!(true)));
+    sim.provide_modules(Arc::new(shelf().with("more", more, rest)));
+    assert_eq!(sim.missing_plugins().collect::<Vec<_>>(), ["toy:lift"]);
+    assert_eq!((read(&sim, NetId(1), "Lift"), sim.content_hash()), (lift, hash));
+}
