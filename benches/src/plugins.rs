@@ -4,6 +4,7 @@
 //! of three floats each. Ours is measured in a world's own Plugins phase: columns copied out and in, checked against their
 //! schemas, compared with what was there, metered by fuel and by epochs.
 
+mod hooks;
 mod misbehaving;
 mod native;
 mod worlds;
@@ -40,6 +41,7 @@ pub fn run(quick: bool, module: Option<&Path>) -> anyhow::Result<Vec<Row>> {
     }
     rows.push(run_overhead(&host, &wasm, quick)?);
     rows.push(sessions(&host, &wasm, if quick { WORLDS / 4 } else { WORLDS })?);
+    rows.push(hooks::row(quick)?);
     rows.extend(misbehaving::rows(&wasm, quick)?);
     Ok(rows)
 }

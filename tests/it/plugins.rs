@@ -4,20 +4,30 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hd1_client::ServerEvent;
 use hd1_core::NetId;
-use hd1_tests::{Http, TestClient, TestServer, Transport, command};
+use hd1_tests::{Http, Pass, TestClient, TestServer, Transport, command, json_message};
 use serde_json::{Value, json};
 
 const ID: &str = "test:lift";
 
 /// What has a Lift rises by its speed in each tick, or does what `run` says before.
 fn module(run: &str) -> Vec<u8> {
+    module_of(run, &json!([speed(9)]))
+}
+
+/// Of the Lift.
+fn speed(max: u32) -> Value {
+    json!({ "name": "speed", "doc": "In a tick.", "unit": "m", "default": { "F32": 0.25 },
+        "kind": { "type": "f32", "range": { "min": 0, "max": max }, "step": 0.01 } })
+}
+
+/// The same with other fields of the Lift, which has more words then: `run` has to return by itself.
+fn module_of(run: &str, fields: &Value) -> Vec<u8> {
     let plan = json!({
         "abi": 1,
         "components": [{
-            "name": "Lift", "doc": "Goes up.", "delivery": "state", "client_writable": true,
-            "fields": [{ "name": "speed", "doc": "In a tick.", "unit": "m", "default": { "F32": 0.25 },
-                "kind": { "type": "f32", "range": { "min": 0, "max": 9 }, "step": 0.01 } }],
+            "name": "Lift", "doc": "Goes up.", "delivery": "state", "client_writable": true, "fields": fields,
         }],
         "config": [{ "name": "factor", "doc": "On every speed.", "default": { "F32": 1 },
             "kind": { "type": "f32", "range": { "min": 0, "max": 10 }, "step": 0.01 } }],
@@ -58,6 +68,40 @@ const NAN: &str = "(local.set $factor (f32.const nan))";
 const TALK: &str = "(call $log (i32.const 1) (i32.const 16) (i32.const 7))";
 const LOOP: &str = "(loop $on (br $on))";
 
+/// Masks `darn` in the chat, and refuses what begins with a capital.
+fn chat_module() -> Vec<u8> {
+    let plan = json!({ "abi": 1, "hooks": [{ "name": "mask", "point": "chat" }] });
+    let plan = plan.to_string().replace('"', "\\\"");
+    let text = format!(
+        r#"(module
+            (memory (export "memory") 4)
+            (data (i32.const 16) "no capitals")
+            (func (export "hd1_reserve") (param i32) (result i32) (i32.const 1024))
+            (func (export "hd1_run") (param i32 i32) (result i32) (i32.const 0))
+            (func (export "hd1_hook") (param $hook i32) (param $at i32) (param $bytes i32) (result i32)
+                (local $fields i32) (local $room i32) (local $text i32) (local $length i32) (local $i i32)
+                (local.set $fields (i32.add (local.get $at) (i32.load offset=24 (local.get $at))))
+                (local.set $room (i32.add (local.get $at) (i32.load offset=32 (local.get $at))))
+                (local.set $text (i32.add (local.get $at) (i32.load offset=12 (local.get $fields))))
+                (local.set $length (i32.load offset=16 (local.get $fields)))
+                (if (i32.lt_u (i32.load8_u (local.get $text)) (i32.const 91)) (then
+                    (memory.copy (local.get $room) (i32.const 16) (i32.const 11))
+                    (i32.store offset=40 (local.get $at) (i32.const 11))
+                    (return (i32.const 2))))
+                (memory.copy (local.get $room) (local.get $text) (local.get $length))
+                (i32.store offset=40 (local.get $at) (local.get $length))
+                (block $end (loop $on
+                    (br_if $end (i32.gt_u (i32.add (local.get $i) (i32.const 4)) (local.get $length)))
+                    (if (i32.eq (i32.load (i32.add (local.get $room) (local.get $i))) (i32.const 0x6e726164)) (then
+                        (i32.store (i32.add (local.get $room) (local.get $i)) (i32.const 0x2a2a2a2a))))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br $on)))
+                (i32.const 1))
+            (@custom "hd1.plan" "{plan}"))"#
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
 /// Runs `hd1 plugin …` against the server: what it printed, or how it failed.
 fn plugin(server: &TestServer, folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let all: Vec<&str> = ["plugin"].iter().chain(arguments).copied().collect();
@@ -70,13 +114,17 @@ fn plugin(server: &TestServer, folder: &Path, arguments: &[&str]) -> Result<Stri
 
 /// Packs a version and installs it.
 fn install(server: &TestServer, folder: &Path, version: &str, run: &str) -> Result<String, String> {
+    install_module(server, folder, version, &module(run))
+}
+
+fn install_module(server: &TestServer, folder: &Path, version: &str, module: &[u8]) -> Result<String, String> {
     let manifest = format!(
         "[plugin]\nid = \"{ID}\"\nversion = \"{version}\"\napi = \"^1\"\nname = \"Lift\"\n[sim]\nmodule = \"lift.wasm\"\n"
     );
     let source = folder.join("lift");
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("plugin.toml"), manifest).unwrap();
-    fs::write(source.join("lift.wasm"), module(run)).unwrap();
+    fs::write(source.join("lift.wasm"), module).unwrap();
     plugin(server, folder, &["pack", "lift", "--out", "lift.hd1p"])?;
     plugin(server, folder, &["install", "lift.hd1p"])
 }
@@ -215,6 +263,91 @@ fn stands_still(http: &Http, session: &str, entity: u64) {
     });
     std::thread::sleep(Duration::from_millis(120));
     assert_eq!(height(http, session, entity), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_with_another_schema_reaches_those_who_watch_and_those_who_come() {
+    let server = TestServer::start();
+    let (session, http, folder) = (server.demo_session(), server.admin(), tempfile::tempdir().unwrap());
+    let at = folder.path();
+    let mut ada = TestClient::enter(&server.anonymous(), &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&server.anonymous(), &session, "Ben", Transport::WebSocket).await;
+    install(&server, at, "1.0.0", UP).unwrap();
+    http.post(&format!("/api/sessions/{session}/plugins"), &json!({ "plugin": ID })).expect(201);
+    let body = json!({ "components": { "Transform": { "position": [0, 1, -5] }, "Lift": { "speed": 0.5 } } });
+    let made = until("the component is there", || {
+        let reply = http.post(&format!("/api/sessions/{session}/entities"), &body);
+        (reply.status == 201).then(|| reply.json())
+    });
+    let entity = NetId(u32::try_from(made["id"].as_u64().unwrap()).unwrap());
+    for client in [&mut ada, &mut ben] {
+        client.until("the lift", |client| client.component(entity, "Lift")).await;
+    }
+    let pass = {
+        let (http, session) = (server.anonymous(), session.clone());
+        tokio::task::spawn_blocking(move || Pass::obtain(&http, &session, "Dan")).await.unwrap()
+    };
+    let mut dan = pass.json_link().await;
+    let hello = json!({ "t": "hello", "version": 1, "client": "desktop", "ticket": pass.ticket() });
+    dan.send(hd1_protocol::Packet::control(hello.to_string()));
+    json_message(&mut dan, "snapshot").await;
+    // One field more, and more room in the other: what it was goes on, and nobody is cut off.
+    let height = json!({ "name": "height", "doc": "", "default": { "F32": 2 },
+        "kind": { "type": "f32", "range": { "min": 0, "max": 5 }, "step": 0.01 } });
+    let wider = module_of("(return (i32.const 0))", &json!([height, speed(20)]));
+    install_module(&server, at, "1.1.0", &wider).unwrap();
+    let mut cleo = TestClient::enter(&server.anonymous(), &session, "Cleo", Transport::WebTransport).await;
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        let seen = |client: &mut TestClient| client.component(entity, "Lift").filter(|lift| lift["height"] == 2.0);
+        let lift = client.until("its other fields", seen).await;
+        assert_eq!(lift, json!({ "height": 2.0, "speed": 0.5 }));
+    }
+    // By name it is one component that changed: nobody is told that it is gone.
+    loop {
+        let structure = json_message(&mut dan, "structure").await;
+        let ops = structure["ops"].as_array().unwrap();
+        assert!(!ops.iter().any(|op| op["op"] == "remove" && op["component"] == "Lift"), "{structure}");
+        if ops.iter().any(|op| op["components"]["Lift"]["height"] == 2.0) {
+            break;
+        }
+    }
+    let path = format!("/api/sessions/{session}/entities/{}", entity.0);
+    let http_lift = || http.get(&path).expect(200)["components"]["Lift"].clone();
+    assert_eq!(http_lift(), json!({ "height": 2.0, "speed": 0.5 }));
+    // What is changed from now on reaches them by the new schema.
+    http.patch(&path, &json!({ "components": { "Lift": { "speed": 8.0, "height": 1.5 } } })).expect(200);
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        client.until("a change", |c| c.component(entity, "Lift").filter(|lift| lift["height"] == 1.5)).await;
+    }
+    http.post(&format!("/api/plugins/{ID}/rollback"), &json!({})).expect(200);
+    for client in [&mut ada, &mut ben, &mut cleo] {
+        client.until("its old fields", |c| c.component(entity, "Lift").filter(|l| *l == json!({ "speed": 8.0 }))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_decides_what_others_hear_in_the_chat() {
+    let server = TestServer::start();
+    let (session, http, folder) = (server.demo_session(), server.admin(), tempfile::tempdir().unwrap());
+    install_module(&server, folder.path(), "1.0.0", &chat_module()).unwrap();
+    http.post(&format!("/api/sessions/{session}/plugins"), &json!({ "plugin": ID })).expect(201);
+    until("it runs", || (world_state(&http, &session)["state"] == "running").then_some(()));
+    let mut ada = TestClient::enter(&server.anonymous(), &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&server.anonymous(), &session, "Ben", Transport::WebSocket).await;
+    ada.client.chat("well, darn it").await.unwrap();
+    for client in [&mut ada, &mut ben] {
+        let heard = client
+            .event("the line", |event| match event {
+                ServerEvent::Chat { text, .. } => Some(text),
+                _ => None,
+            })
+            .await;
+        assert_eq!(heard, "well, **** it");
+    }
+    let refused = ben.client.chat("Darn").await.unwrap_err();
+    assert!(refused.to_string().contains("no capitals"), "{refused}");
+    let stats = http.get(&format!("/api/plugins/{ID}/stats")).expect(200);
+    assert_eq!((&stats["systems"][0]["system"], &stats["systems"][0]["runs"]), (&json!("mask"), &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,7 +158,13 @@ impl JsonView {
                     }
                 }
                 MirrorChange::Removed(id, component) => {
-                    let name = self.mirror.shapes().schema(component).map(|s| s.name.as_str());
+                    let shapes = self.mirror.shapes();
+                    let name = shapes.schema(component).map(|s| s.name.as_str());
+                    // One that has another schema now is still there by its name.
+                    let newest = name.and_then(|name| shapes.by_name(name)).map(|schema| schema.id);
+                    if newest.is_some_and(|newest| newest != component && self.component(id, newest).is_some()) {
+                        continue;
+                    }
                     texts.push(&json!({ "op": "remove", "id": id, "component": name }));
                 }
                 MirrorChange::State(id, component) => {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hd1_abi::layout::ALIGN;
-use hd1_abi::{Fault, Guest, Line, Ran};
+use hd1_abi::{Fault, Gather, Guest, Line, Ran};
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
 use crate::fault::fault_of;
 use crate::host::Ticker;
 use crate::imports::{Log, State};
+use crate::lent::{Lent, lend};
 use crate::limits::{EPOCH, Limits};
 use crate::meter::Meter;
 
@@ -21,11 +22,17 @@ pub struct Instance {
     limits: Limits,
     reserve: TypedFunc<u32, u32>,
     run: TypedFunc<(u32, u32), u32>,
+    /// Where its plan has hooks.
+    hook: Option<TypedFunc<(u32, u32, u32), u32>>,
     /// Where batches go, and how much fits.
     buffer: (u32, usize),
     is_broken: bool,
     /// Has it been given its fuel and its time for a whole tick?
     is_armed: bool,
+    /// What its calls have taken of the time of a tick with hooks.
+    spent_nanos: u64,
+    /// Was its deadline another one since, that of a hook?
+    is_hooked: bool,
     meter: Option<Arc<Meter>>,
     /// Without it no run would end in time.
     _ticker: Arc<Ticker>,
@@ -38,7 +45,7 @@ impl Instance {
         limits: Limits,
         store_limits: StoreLimits,
     ) -> Result<Self, Fault> {
-        let state = State { limits: store_limits, log: Log::default() };
+        let state = State { limits: store_limits, log: Log::default(), memory: None, lent: Lent::default() };
         let mut store = Store::new(pre.module().engine(), state);
         store.limiter(|state| &mut state.limits);
         let fault = |error: wasmtime::Error| fault_of(&error, &limits);
@@ -46,17 +53,22 @@ impl Instance {
         let instance = pre.instantiate(&mut store).map_err(fault)?;
         let reserve = instance.get_typed_func(&mut store, "hd1_reserve").map_err(fault)?;
         let run = instance.get_typed_func(&mut store, "hd1_run").map_err(fault)?;
+        let hook = instance.get_typed_func(&mut store, "hd1_hook").ok();
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| Fault::Trap("its memory is gone".into()))?;
+        store.data_mut().memory = Some(memory);
         Ok(Instance {
             store,
             memory,
             limits,
             reserve,
             run,
+            hook,
             buffer: (0, 0),
             is_broken: false,
             is_armed: false,
+            spent_nanos: 0,
+            is_hooked: false,
             meter: None,
             _ticker: ticker,
         })
@@ -94,18 +106,48 @@ impl Instance {
     /// Of what a tick has, where one has begun; else all that there is.
     fn arm_for_run(&mut self) -> Result<(), Fault> {
         if self.is_armed {
+            if self.is_hooked {
+                // Between hooks and systems the world did other things, whose time is not the plugin's.
+                self.is_hooked = false;
+                self.store.set_epoch_deadline(epochs(self.time_left()?) + 1);
+            }
             return Ok(());
         }
         arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
     }
 
-    fn call(&mut self, system: usize) -> Result<u64, Fault> {
+    fn call(&mut self, system: usize, others: &dyn Gather) -> Result<u64, Fault> {
         self.arm_for_run()?;
         let fault = |error: wasmtime::Error| fault_of(&error, &self.limits);
         let before = self.store.get_fuel().map_err(fault)?;
-        let returned = self.run.call(&mut self.store, (system as u32, self.buffer.0)).map_err(fault)?;
+        let (run, batch) = (&self.run, self.buffer.0);
+        let returned = lend(&mut self.store, others, |store| run.call(store, (system as u32, batch))).map_err(fault)?;
         let left = self.store.get_fuel().map_err(fault)?;
         if returned == 0 { Ok(before.saturating_sub(left)) } else { Err(Fault::Refused(returned)) }
+    }
+
+    fn call_hook(&mut self, hook: usize, bytes: usize) -> Result<(u64, u32), Fault> {
+        if !self.is_armed {
+            self.arm_for_run()?;
+        }
+        self.is_hooked = true;
+        let time = self.time_left()?.min(self.limits.hook_time);
+        self.store.set_epoch_deadline(epochs(time) + 1);
+        let fault = |error: wasmtime::Error| match fault_of(&error, &self.limits) {
+            Fault::Time(_) => Fault::Time(time),
+            fault => fault,
+        };
+        let before = self.store.get_fuel().map_err(fault)?;
+        let called = self.hook.as_ref().ok_or(Fault::Broken)?;
+        let returned = called.call(&mut self.store, (hook as u32, self.buffer.0, bytes as u32)).map_err(fault)?;
+        let left = self.store.get_fuel().map_err(fault)?;
+        Ok((before.saturating_sub(left), returned))
+    }
+
+    /// Of the tick's, for a plugin with hooks.
+    fn time_left(&self) -> Result<Duration, Fault> {
+        let left = self.limits.time.checked_sub(Duration::from_nanos(self.spent_nanos));
+        left.filter(|left| !left.is_zero()).ok_or(Fault::Time(self.limits.time))
     }
 }
 
@@ -115,6 +157,7 @@ impl Guest for Instance {
             return Err(Fault::Broken);
         }
         self.is_armed = true;
+        (self.spent_nanos, self.is_hooked) = (0, false);
         arm(&mut self.store, &self.limits).map_err(|error| fault_of(&error, &self.limits))
     }
 
@@ -130,20 +173,40 @@ impl Guest for Instance {
         Ok(&mut self.memory.data_mut(&mut self.store)[at as usize..][..held])
     }
 
-    fn run(&mut self, system: usize) -> Result<Ran, Fault> {
+    fn run(&mut self, system: usize, others: &dyn Gather) -> Result<Ran, Fault> {
         if self.is_broken {
             return Err(Fault::Broken);
         }
         self.store.data_mut().log.clear();
         let begun = Instant::now();
-        let called = self.call(system);
+        let called = self.call(system, others);
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.is_broken = called.is_err();
+        self.spent_nanos = if self.is_armed { self.spent_nanos.saturating_add(nanos) } else { 0 };
         let ran = Ran { fuel: called?, nanos };
         if let Some(meter) = &self.meter {
             meter.ran(system, ran);
         }
         Ok(ran)
+    }
+
+    fn hook(&mut self, hook: usize, bytes: usize) -> Result<(Ran, u32), Fault> {
+        if self.is_broken {
+            return Err(Fault::Broken);
+        }
+        self.store.data_mut().log.clear();
+        let begun = Instant::now();
+        let called = self.call_hook(hook, bytes);
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.is_broken = called.is_err();
+        // Without a tick each call has all of it.
+        self.spent_nanos = if self.is_armed { self.spent_nanos.saturating_add(nanos) } else { 0 };
+        let (fuel, returned) = called?;
+        let ran = Ran { fuel, nanos };
+        if let Some(meter) = &self.meter {
+            meter.ran_hook(hook, ran);
+        }
+        Ok((ran, returned))
     }
 
     fn output(&self) -> &[u8] {

@@ -16,6 +16,7 @@ mod cache;
 mod host;
 mod imports;
 mod instance;
+mod lent;
 mod meter;
 mod module;
 mod pool;

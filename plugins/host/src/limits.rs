@@ -30,12 +30,19 @@ pub struct Limits {
     pub fuel: u64,
     /// Their time, to [`EPOCH`]. Fuel ends what computes too much; this ends what the machine is too slow for.
     pub time: Duration,
+    /// The time of one call of a hook, of what is left of [`Limits::time`].
+    pub hook_time: Duration,
 }
 
 impl Default for Limits {
-    /// 256 MiB, 50 million instructions, 5 ms.
+    /// 256 MiB, 50 million instructions, 5 ms, 1 ms a hook.
     fn default() -> Self {
-        Limits { memory_bytes: 256 * 1024 * 1024, fuel: 50_000_000, time: Duration::from_millis(5) }
+        Limits {
+            memory_bytes: 256 * 1024 * 1024,
+            fuel: 50_000_000,
+            time: Duration::from_millis(5),
+            hook_time: Duration::from_millis(1),
+        }
     }
 }
 

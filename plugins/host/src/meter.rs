@@ -1,4 +1,4 @@
-//! What a plugin's systems did: counters that every run adds to, and the last lines of its log.
+//! What a plugin's systems and hooks did: counters that every run adds to, and the last lines of its log.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,10 @@ const FIRST_BITS: u32 = 6;
 /// One for a plugin's module.
 #[derive(Debug)]
 pub struct Meter {
+    /// Those of systems, then those of hooks.
     systems: Vec<Counts>,
+    /// Where hooks begin.
+    hooks_at: usize,
     log: Mutex<Log>,
     /// Of a service's own.
     counters: Mutex<BTreeMap<String, u64>>,
@@ -65,7 +68,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What a system did since its module was loaded.
+/// What a system or a hook did since its module was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemFigures {
     /// Its name in the plan.
@@ -94,11 +97,12 @@ pub struct SystemFigures {
 
 impl Meter {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Self::of(plan.systems.iter().map(|system| system.name.clone()).collect())
+        let names = plan.systems.iter().map(|system| &system.name).chain(plan.hooks.iter().map(|hook| &hook.name));
+        Self::of(names.cloned().collect(), plan.number_of_hook(0))
     }
 
-    /// Counts these apart.
-    pub(crate) fn of(names: Vec<String>) -> Self {
+    /// Counts these apart; hooks begin at `hooks_at`.
+    pub(crate) fn of(names: Vec<String>, hooks_at: usize) -> Self {
         let counts = |name: String| Counts {
             name,
             runs: AtomicU64::new(0),
@@ -112,7 +116,7 @@ impl Meter {
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
         };
         let systems = names.into_iter().map(counts).collect();
-        Meter { systems, log: Mutex::default(), counters: Mutex::default(), begun: Instant::now() }
+        Meter { systems, hooks_at, log: Mutex::default(), counters: Mutex::default(), begun: Instant::now() }
     }
 
     /// A call failed, for a reason of this kind.
@@ -149,6 +153,10 @@ impl Meter {
         counts.nanos.fetch_add(ran.nanos, Ordering::Relaxed);
         counts.fuel.fetch_add(ran.fuel, Ordering::Relaxed);
         counts.buckets[bucket_of(ran.nanos)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ran_hook(&self, hook: usize, ran: Ran) {
+        self.ran(self.hooks_at + hook, ran);
     }
 
     pub(crate) fn tell(&self, world: u128, system: usize, news: News<'_>) {
@@ -206,7 +214,7 @@ impl Meter {
         log.lines.iter().skip(log.lines.len().saturating_sub(limit)).cloned().collect()
     }
 
-    /// What each system did, in the order of the plan.
+    /// What each system did, and then each hook, in the order of the plan.
     #[must_use]
     pub fn figures(&self) -> Vec<SystemFigures> {
         self.systems.iter().map(Counts::figures).collect()

@@ -28,6 +28,9 @@ const FUNCTIONS: [(&str, usize, &str); 2] = [
     ("hd1_run", 2, "a function (system: i32, batch: i32) -> i32"),
 ];
 
+/// The one that it exports where its plan has hooks.
+const HOOK: (&str, usize, &str) = ("hd1_hook", 3, "a function (hook: i32, at: i32, bytes: i32) -> i32");
+
 impl Module {
     pub(crate) fn compile(
         engine: &Engine,
@@ -48,7 +51,7 @@ impl Module {
         };
         let module = module.map_err(malformed)?;
         check_imports(&module)?;
-        check_exports(&module)?;
+        check_exports(&module, &plan)?;
         let mut linker = Linker::new(engine);
         imports::link(&mut linker).map_err(malformed)?;
         let pre = linker.instantiate_pre(&module).map_err(malformed)?;
@@ -103,10 +106,12 @@ pub fn plan_of(wasm: &[u8]) -> Result<Plan, LoadError> {
 }
 
 fn check_imports(module: &wasmtime::Module) -> Result<(), LoadError> {
-    let is_log = |ty: &FuncType| is_of_i32(ty, 3, 0);
     for import in module.imports() {
-        let is_known = import.module() == imports::IMPORTS && import.name() == "log";
-        if !is_known || !import.ty().func().is_some_and(is_log) {
+        let known = imports::FUNCTIONS.into_iter().find(|(name, ..)| *name == import.name());
+        let fits = |(_, parameters, results)| {
+            import.ty().func().is_some_and(|ty: &FuncType| is_of_i32(ty, parameters, results))
+        };
+        if import.module() != imports::IMPORTS || !known.is_some_and(fits) {
             let (module, name) = (import.module().to_owned(), import.name().to_owned());
             return Err(LoadError::Import { module, name, allowed: imports::ALLOWED });
         }
@@ -114,11 +119,12 @@ fn check_imports(module: &wasmtime::Module) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn check_exports(module: &wasmtime::Module) -> Result<(), LoadError> {
+fn check_exports(module: &wasmtime::Module, plan: &Plan) -> Result<(), LoadError> {
     if !matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared()) {
         return Err(LoadError::Export { name: "memory", wanted: "its memory" });
     }
-    for (name, parameters, wanted) in FUNCTIONS {
+    let hook = (!plan.hooks.is_empty()).then_some(HOOK);
+    for (name, parameters, wanted) in FUNCTIONS.into_iter().chain(hook) {
         let fits = |ty: &FuncType| is_of_i32(ty, parameters, 1);
         if !module.get_export(name).is_some_and(|export| export.func().is_some_and(fits)) {
             return Err(LoadError::Export { name, wanted });

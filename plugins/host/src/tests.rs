@@ -4,12 +4,17 @@ use std::time::{Duration, Instant};
 
 use hd1_abi::command::{self, Command};
 use hd1_abi::plan::{Query, System};
-use hd1_abi::{Guest, Layout, Line, LogLevel, Rows, Step, SystemShape};
+use hd1_abi::{Gather, Guest, Layout, Line, LogLevel, NoGather, Rows, Step, SystemShape};
 
 use super::*;
 
 /// Time enough on a machine that does much else; what is to run out of time says so.
-const ROOMY: Limits = Limits { memory_bytes: 256 * 1024 * 1024, fuel: 50_000_000, time: Duration::from_secs(60) };
+const ROOMY: Limits = Limits {
+    memory_bytes: 256 * 1024 * 1024,
+    fuel: 50_000_000,
+    time: Duration::from_secs(60),
+    hook_time: Duration::from_secs(60),
+};
 const STEP: Step = Step { tick: 7, seed: 1, dt: 0.5, hz: 2 };
 /// One system: `x += v * dt` over all rows. The table: rows, entities, x, v.
 const DRIFT: &str = r#"
@@ -39,7 +44,7 @@ fn plan() -> Plan {
     let query = Query { write: vec!["X".into()], read: vec!["V".into()], entities: true, ..Query::default() };
     let commands = vec!["X".into(), "test:toy/Mark".into()];
     let system = System { name: "drift".into(), queries: vec![query], commands, despawns: true, ..System::default() };
-    Plan { abi: 1, components: vec![], config: vec![], systems: vec![system] }
+    Plan { abi: 1, components: vec![], config: vec![], systems: vec![system], hooks: vec![] }
 }
 
 /// A module with a plan, with more fields, a `reserve` and a `run`.
@@ -92,8 +97,9 @@ impl World {
         batch[layout.entities(0)].fill(7);
         batch[layout.column(0, 0)].copy_from_slice(&bytes_of(&self.x));
         batch[layout.column(0, 1)].copy_from_slice(&bytes_of(&self.v));
-        let ran = instance.run(0)?;
-        let commands = layout.commands(instance.output()).and_then(|bytes| command::read(bytes, &plan.systems[0]));
+        let ran = instance.run(0, &NoGather)?;
+        let commands =
+            layout.commands(instance.output()).and_then(|bytes| command::read(bytes, plan.systems[0].orders()));
         let commands = commands.inspect_err(|_| instance.break_down())?;
         for (x, four) in self.x.iter_mut().zip(instance.output()[layout.column(0, 0)].as_chunks().0) {
             *x = f32::from_le_bytes(*four);
@@ -330,7 +336,7 @@ fn a_pool_gives_what_works_again_and_counts() {
     let mut guest = take();
     assert_eq!(guest.output().as_ptr(), at, "the same");
     guest.buffer(64).unwrap().fill(0);
-    guest.run(0).unwrap();
+    guest.run(0, &NoGather).unwrap();
     guest.break_down();
     hd1_abi::Module::give(&pool, guest);
     assert!(!take().is_broken(), "another");
@@ -370,4 +376,148 @@ fn what_a_tick_has_is_for_all_its_runs_together() {
     let begun = Instant::now();
     let fault = (0..100_000).find_map(|_| World::new(1).tick(&mut busy).err());
     assert_eq!(fault, Some(Fault::Time(limits.time)), "after {:?}", begun.elapsed());
+}
+
+/// Hooks that do what their number says: let pass, change, trap, loop, lie.
+const HOOK: &str = r#"(func (export "hd1_hook") (param $hook i32) (param $at i32) (param $bytes i32) (result i32)
+    (if (i32.eq (local.get $hook) (i32.const 1)) (then
+        (i32.store8 (i32.add (local.get $at) (i32.load offset=32 (local.get $at))) (i32.const 65))
+        (i32.store offset=40 (local.get $at) (i32.const 1))))
+    (if (i32.eq (local.get $hook) (i32.const 2)) (then unreachable))
+    (if (i32.eq (local.get $hook) (i32.const 3)) (then (loop $on (br $on))))
+    (i32.and (local.get $hook) (i32.const 1)))"#;
+
+fn hooked(count: usize) -> String {
+    let mut plan = plan();
+    let hook = |i: usize| hd1_abi::plan::Hook {
+        name: format!("hook{i}"),
+        point: "chat".into(),
+        ..hd1_abi::plan::Hook::default()
+    };
+    plan.hooks = (0..count).map(hook).collect();
+    serde_json::to_string(&plan).unwrap()
+}
+
+fn ask(guest: &mut dyn Guest, hook: usize) -> Result<String, Fault> {
+    let told = [hd1_abi::Told::Word(1), hd1_abi::Told::Text("Ada"), hd1_abi::Told::Text("hello")];
+    let payload = hd1_abi::Payload { point: hd1_abi::Point::Chat, told: &told, config: &[], has_commands: false };
+    payload.write(guest.buffer(payload.bytes())?, STEP);
+    let (_, returned) = guest.hook(hook, payload.bytes())?;
+    payload.answer(returned, guest.output()).map(|answer| format!("{answer:?}"))
+}
+
+#[test]
+fn hooks_are_called_counted_and_ended() {
+    let host = Host::new().unwrap();
+    let said = host.load(&wasm_of(&hooked(1), "", RESERVE, DRIFT)).expect_err("it has no hook").to_string();
+    assert!(said.contains("export `hd1_hook` as a function (hook: i32, at: i32, bytes: i32) -> i32"), "{said}");
+    let module = host.load(&wasm_of(&hooked(4), HOOK, RESERVE, DRIFT)).unwrap();
+    let limits = Limits { fuel: u64::MAX / 2, hook_time: Duration::from_millis(20), ..ROOMY };
+    let pool = host.pool(module, limits);
+    let mut guest = hd1_abi::Module::take(&pool).unwrap();
+    guest.begin_tick().unwrap();
+    assert_eq!(ask(&mut *guest, 0), Ok("Pass".into()));
+    assert_eq!(ask(&mut *guest, 1), Ok("Changed(\"A\")".into()));
+    // It has time for a tick, and no more than its own for a hook.
+    let begun = Instant::now();
+    assert_eq!(ask(&mut *guest, 3), Err(Fault::Time(limits.hook_time)));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(ask(&mut *guest, 0), Err(Fault::Broken));
+    hd1_abi::Module::give(&pool, guest);
+    let mut guest = hd1_abi::Module::take(&pool).unwrap();
+    assert!(matches!(ask(&mut *guest, 2), Err(Fault::Trap(_))));
+    let figures = pool.meter().figures();
+    let names: Vec<_> = figures.iter().map(|figures| (figures.name.as_str(), figures.runs)).collect();
+    assert_eq!(names, [("drift", 0), ("hook0", 1), ("hook1", 1), ("hook2", 0), ("hook3", 0)]);
+    assert!(figures[1].fuel > 0 && figures[1].p99 > Duration::ZERO);
+}
+
+#[test]
+fn what_the_world_does_between_hooks_and_systems_is_not_the_plugins_time() {
+    let host = Host::new().unwrap();
+    let limits = Limits { time: Duration::from_millis(40), hook_time: Duration::from_millis(30), ..ROOMY };
+    let mut guest = instance(&host, &wasm_of(&hooked(4), HOOK, RESERVE, DRIFT), limits);
+    guest.begin_tick().unwrap();
+    ask(&mut guest, 0).unwrap();
+    // Longer than it may take in the whole tick.
+    let begun = Instant::now();
+    while begun.elapsed() < limits.time * 2 {}
+    World::new(100).tick(&mut guest).unwrap();
+    ask(&mut guest, 0).unwrap();
+    // And what it takes is counted together: as many calls as fit into its time, and none more.
+    let fault = (0..10_000_000).find_map(|_| ask(&mut guest, 0).err());
+    assert!(matches!(fault, Some(Fault::Time(_))), "{fault:?}");
+}
+
+/// Entity `n` has two words of component 0, `10 n` and `10 n + 1`, where `n` is odd.
+struct Odd;
+
+impl Gather for Odd {
+    fn words(&self, component: usize) -> Option<usize> {
+        (component == 0).then_some(2)
+    }
+
+    fn copy(&self, _: usize, entity: u32, row: &mut [u8]) -> bool {
+        if entity.is_multiple_of(2) {
+            return false;
+        }
+        row[..4].copy_from_slice(&(entity * 10).to_le_bytes());
+        row[4..].copy_from_slice(&(entity * 10 + 1).to_le_bytes());
+        true
+    }
+}
+
+#[test]
+fn a_system_looks_up_what_it_may_and_nothing_beyond_its_memory() {
+    let host = Host::new().unwrap();
+    let plan = serde_json::to_string(&plan()).unwrap();
+    let gather = "(import \"hd1_sim_1\" \"gather\" (func $gather (param i32 i32 i32 i32) (result i32)))";
+    // `wasm_of` puts fields after the memory, where imports may not stand: the module is written out.
+    let module = |run: &str| {
+        let text = format!(
+            r#"(module {gather}
+                (memory (export "memory") 1)
+                (func (export "hd1_reserve") (param i32) (result i32) (i32.const 1024))
+                (func (export "hd1_run") (param $system i32) (param $batch i32) (result i32) {run})
+                (@custom "hd1.plan" "{}"))"#,
+            plan.replace('"', "\\\"")
+        );
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    };
+    // Asks for entities 3, 4 and 5 and returns 0 where all is as it should be.
+    let good = module(
+        "(i32.store (i32.const 2048) (i32.const 3)) (i32.store (i32.const 2052) (i32.const 4))
+         (i32.store (i32.const 2056) (i32.const 5)) (i32.store (i32.const 4112) (i32.const -1))
+         (i32.sub (call $gather (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 4096)) (i32.const 2))",
+    );
+    let mut guest = instance(&host, &good, ROOMY);
+    guest.buffer(8192).unwrap().fill(0xee);
+    let fuel = guest.run(0, &Odd).unwrap().fuel;
+    assert!(fuel > 3 * 32, "the host's work is its own: {fuel}");
+    let words: Vec<u32> =
+        guest.output()[4096 - 1024..][..36].as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
+    assert_eq!(words, [1, 30, 31, 0, 0, 0, 1, 50, 51]);
+    assert!(matches!(guest.run(0, &NoGather), Err(Fault::Trap(said)) if said.contains("does not name")));
+    for (call, says) in [
+        ("(i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64)", "component 1, which its plan does not name"),
+        ("(i32.const -1) (i32.const 0) (i32.const 1) (i32.const 64)", "which its plan does not name"),
+        ("(i32.const 0) (i32.const 65532) (i32.const 2) (i32.const 64)", "not all in its memory"),
+        ("(i32.const 0) (i32.const 0) (i32.const 1) (i32.const 65528)", "not all in its memory"),
+        ("(i32.const 0) (i32.const -4) (i32.const 1) (i32.const 64)", "not all in its memory"),
+        ("(i32.const 0) (i32.const 0) (i32.const 16385) (i32.const 64)", "16384 is the most"),
+        ("(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 64)", "is the most"),
+    ] {
+        let mut guest = instance(&host, &module(&format!("(call $gather {call})")), ROOMY);
+        guest.buffer(64).unwrap();
+        let fault = guest.run(0, &Odd).unwrap_err();
+        assert!(matches!(&fault, Fault::Trap(said) if said.contains(says)), "{call}: {fault}");
+    }
+    // Asking over and over ends with the fuel.
+    let endless = module(
+        "(loop $on (drop (call $gather (i32.const 0) (i32.const 2048) (i32.const 1000) (i32.const 8192))) (br $on))
+         (i32.const 0)",
+    );
+    let mut guest = instance(&host, &endless, ROOMY);
+    guest.buffer(64).unwrap();
+    assert_eq!(guest.run(0, &Odd), Err(Fault::Fuel(ROOMY.fuel)));
 }

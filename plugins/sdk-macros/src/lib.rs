@@ -10,6 +10,7 @@ use proc_macro::TokenStream;
 mod choice;
 mod component;
 mod field;
+mod hook;
 mod system;
 mod text;
 
@@ -48,6 +49,23 @@ pub fn topic(input: TokenStream) -> TokenStream {
 pub fn system(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let attribute = proc_macro2::TokenStream::from(attribute);
     expand(item, |function: syn::ItemFn| system::system(&attribute, &function))
+}
+
+/// Makes a function a filter: it is asked before something happens, takes what it is about as `&mut` first, and answers
+/// with a verdict. `#[filter(name = "...", priority = 10, about = "game.*, chess")]`: of those with other priorities the
+/// lesser comes first; `about` names topics, where it is asked about messages.
+#[proc_macro_attribute]
+pub fn filter(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let attribute = proc_macro2::TokenStream::from(attribute);
+    expand(item, |function: syn::ItemFn| hook::hook(&attribute, &function, true))
+}
+
+/// Makes a function an action: it is told that something has happened, takes what as `&` first, and may leave commands.
+/// `#[action(name = "...", priority = 10)]`.
+#[proc_macro_attribute]
+pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let attribute = proc_macro2::TokenStream::from(attribute);
+    expand(item, |function: syn::ItemFn| hook::hook(&attribute, &function, false))
 }
 
 fn expand<T: syn::parse::Parse>(

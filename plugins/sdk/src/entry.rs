@@ -1,4 +1,4 @@
-//! The two functions that a module exports, and the section that holds its plan.
+//! The functions that a module exports, and the section that holds its plan.
 
 #![allow(unsafe_code)]
 
@@ -12,21 +12,23 @@
 /// ```
 ///
 /// `components` are the plugin's own, `config: TheType` may be left out, and `systems` have their numbers in this
-/// order. `PLAN` is the plan's JSON. Components that several plugins share stand in a crate of their own, without this
+/// order; `hooks: [..]` may follow, and may stand without `systems`. `PLAN` is the plan's JSON. Components that several plugins share stand in a crate of their own, without this
 /// macro.
 #[macro_export]
 macro_rules! plugin {
     (
         components: [$($component:path),* $(,)?],
         $(config: $config:path,)?
-        systems: [$($system:path),* $(,)?] $(,)?
+        $(systems: [$($system:path),* $(,)?] $(,)?)?
+        $(hooks: [$($hook:path),* $(,)?] $(,)?)?
     ) => {
         /// What the plugin declares: the JSON of its module's section `hd1.plan`.
         pub const PLAN: &str = {
             const PARTS: $crate::plan::PluginPlan = $crate::plan::PluginPlan {
                 components: &[$(<$component as $crate::Component>::SCHEMA),*],
                 config: $crate::plugin!(@config $($config)?),
-                systems: &[$(<$system as $crate::System>::PLAN),*],
+                systems: &[$($(<$system as $crate::System>::PLAN),*)?],
+                hooks: &[$($(<$hook as $crate::hook::Hook>::PLAN),*)?],
             };
             const BYTES: usize = $crate::plan::render::<0>(&PARTS).1;
             // The compiler makes a custom section of it. It must not be `#[used]`, or its bytes were in memory as well.
@@ -52,13 +54,26 @@ macro_rules! plugin {
             #[allow(unsafe_code)]
             #[unsafe(no_mangle)]
             extern "C" fn hd1_run(system: usize, batch: *mut u8) -> i32 {
-                static RUNS: &[unsafe fn(*mut u8) -> i32] = &[$($crate::system::run::<$system>),*];
+                static RUNS: &[unsafe fn(*mut u8) -> i32] = &[$($($crate::system::run::<$system>),*)?];
                 match RUNS.get(system) {
                     // SAFETY: the host has laid a batch of this system there.
                     Some(run) => unsafe { run(batch) },
                     None => -1,
                 }
             }
+
+            $(
+                #[allow(unsafe_code)]
+                #[unsafe(no_mangle)]
+                extern "C" fn hd1_hook(hook: usize, handed: *mut u8, _bytes: usize) -> i32 {
+                    static CALLS: &[unsafe fn(*mut u8) -> i32] = &[$($crate::hook::call::<$hook>),*];
+                    match CALLS.get(hook) {
+                        // SAFETY: the host has laid what this hook is handed there.
+                        Some(call) => unsafe { call(handed) },
+                        None => -1,
+                    }
+                }
+            )?
         };
     };
     (@config) => { ::core::option::Option::None };

@@ -2,10 +2,11 @@
 //! behind.
 //!
 //! A plugin is a `cdylib` for `wasm32-unknown-unknown`. It declares its own components with [`derive@Component`], what
-//! an operator can set with [`derive@Config`], its systems with [`macro@system`], and all of it with [`plugin!`], which
+//! an operator can set with [`derive@Config`], its systems with [`macro@system`], its hooks with [`macro@filter`] and
+//! [`macro@action`], and all of it with [`plugin!`], which
 //! writes the plan into the module. The interface below, told in `plugins/SIM.md`, is not seen. Nothing here keeps
 //! anything from run to run, and neither may a plugin: what is to be kept is a component. Start with [`query`], then
-//! [`commands`]; `testing` runs systems in plain `cargo test`.
+//! [`commands`] and [`hook`]; `testing` runs systems in plain `cargo test`.
 //!
 //! ```
 //! use hd1_sdk::prelude::*;
@@ -42,12 +43,15 @@ pub mod builtin;
 pub mod query;
 
 pub mod commands;
+pub mod gather;
 pub mod message;
 pub mod say;
 pub mod step;
 
 pub mod plan;
 pub mod system;
+
+pub mod hook;
 
 pub mod entry;
 pub mod log;
@@ -58,7 +62,9 @@ pub mod testing;
 
 pub use commands::{Commands, Despawn, Spawn};
 pub use component::{Component, Config, Named};
-pub use hd1_sdk_macros::{Choice, Component, Config, Topic, system};
+pub use gather::{Found, Gather};
+pub use hd1_sdk_macros::{Choice, Component, Config, Topic, action, filter, system};
+pub use hook::{Chat, ChatSaid, Despawned, Hook, Joined, Left, Message, SpawnAsked, Spawned, Verdict};
 pub use message::{ContactStarted, ContactStopped, Messages, PlayerInput};
 pub use query::{Added, Changed, Ordered, Query, With, Without};
 pub use say::{Say, Topic};
@@ -71,8 +77,9 @@ pub mod prelude {
     pub use crate::builtin::*;
     pub use crate::math::{add, bound, cross, distance_squared, dot, larger, length, normalize, scale, smaller, sub};
     pub use crate::{
-        Added, Changed, Choice, Color, Commands, Component, Config, ContactStarted, ContactStopped, Despawn, Entity,
-        Flag, Messages, Ordered, Player, PlayerInput, Quat, Query, Rng, Say, Spawn, Step, Topic, With, Without, log,
+        Added, Changed, Chat, ChatSaid, Choice, Color, Commands, Component, Config, ContactStarted, ContactStopped,
+        Despawn, Despawned, Entity, Flag, Found, Gather, Joined, Left, Message, Messages, Ordered, Player, PlayerInput,
+        Quat, Query, Rng, Say, Spawn, SpawnAsked, Spawned, Step, Topic, Verdict, With, Without, action, filter, log,
         plugin, system,
     };
 }

@@ -20,6 +20,62 @@ pub struct PluginPlan {
     pub config: Option<(&'static str, &'static [FieldSchema])>,
     /// In the order of their numbers.
     pub systems: &'static [SystemPlan],
+    /// In the order of their numbers.
+    pub hooks: &'static [HookPlan],
+}
+
+/// A hook: where it is called, and its parameters beside what it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct HookPlan {
+    /// As operators read it.
+    pub name: &'static str,
+    /// The point's name.
+    pub point: &'static str,
+    /// Is it asked? Else it is told.
+    pub is_filter: bool,
+    /// The lesser comes first.
+    pub priority: i32,
+    /// Patterns of topics.
+    pub about: &'static [&'static str],
+    /// What each parameter but the first asks for.
+    pub params: &'static [ParamPlan],
+}
+
+impl HookPlan {
+    /// The priority where none is said.
+    pub const PRIORITY: i32 = 10;
+
+    /// As a system with the same parameters.
+    #[must_use]
+    pub const fn as_system(&self) -> SystemPlan {
+        SystemPlan { name: self.name, params: self.params }
+    }
+
+    /// Where the parameter number `of`, after what it is told, finds what is its own.
+    #[must_use]
+    pub const fn place(&self, of: usize) -> Place {
+        self.as_system().place(of)
+    }
+
+    /// Stops the compiler where the server would refuse the hook.
+    pub const fn check(&self) {
+        self.as_system().check();
+        let mut i = 0;
+        while i < self.params.len() {
+            match self.params[i] {
+                ParamPlan::Query { .. } | ParamPlan::Messages(_) | ParamPlan::Gather(_) => {
+                    panic!("a hook has no Query, no Messages and no Gather: systems do")
+                }
+                ParamPlan::Commands(_) | ParamPlan::Topic(_) => {
+                    assert!(!self.is_filter, "a filter commands and says nothing: an action does");
+                }
+                ParamPlan::Step | ParamPlan::Config(_) => {}
+            }
+            i += 1;
+        }
+        let is_message = names::is_same(self.point, "message");
+        assert!(self.about.is_empty() || is_message, "`about` is for filters of messages");
+    }
 }
 
 /// A system: its parameters in order.
@@ -51,6 +107,8 @@ pub enum ParamPlan {
     Topic(&'static str),
     /// What an operator sets: the type's path.
     Config(&'static str),
+    /// A component that may be looked up of any entity.
+    Gather(&'static str),
 }
 
 /// One thing of each entity.
@@ -101,6 +159,7 @@ pub struct Place {
 
 const QUERIES_MAX: usize = 8;
 const SYSTEMS_MAX: usize = 256;
+const HOOKS_MAX: usize = 64;
 const READ_ONLY: [&str; 4] = ["Owner", "Authority", "Avatar", "CameraView"];
 
 impl SystemPlan {
@@ -123,7 +182,10 @@ impl SystemPlan {
                     }
                 }
                 ParamPlan::Messages(_) if is_before && is_message => place.table += 2,
-                ParamPlan::Topic(_) if is_before => place.index += 1,
+                ParamPlan::Topic(_) if is_before && matches!(self.params[of], ParamPlan::Topic(_)) => place.index += 1,
+                ParamPlan::Gather(_) if is_before && matches!(self.params[of], ParamPlan::Gather(_)) => {
+                    place.index += 1
+                }
                 _ => {}
             }
             i += 1;
@@ -149,6 +211,7 @@ impl SystemPlan {
     /// Stops the compiler where the server would refuse the system.
     pub const fn check(&self) {
         let (mut messages, mut topics, mut queries, mut commands) = (Names::EMPTY, Names::EMPTY, 0, 0);
+        let mut gathered = Names::EMPTY;
         check_name(self.name);
         let mut i = 0;
         while i < self.params.len() {
@@ -179,6 +242,7 @@ impl SystemPlan {
                 }
                 ParamPlan::Commands(_) => commands += 1,
                 ParamPlan::Messages(name) => messages.push_once(name),
+                ParamPlan::Gather(name) => gathered.push_once(name),
                 ParamPlan::Topic(name) => {
                     check_name(name);
                     topics.push_once(name);
@@ -202,7 +266,9 @@ impl PluginPlan {
             components.push_once(self.components[i].name);
             i += 1;
         }
-        assert!(!self.systems.is_empty() && self.systems.len() <= SYSTEMS_MAX, "a plugin has 1 to 256 systems");
+        assert!(self.systems.len() <= SYSTEMS_MAX, "a plugin has at most 256 systems");
+        assert!(self.hooks.len() <= HOOKS_MAX, "a plugin has at most 64 hooks");
+        assert!(!self.systems.is_empty() || !self.hooks.is_empty(), "a plugin has systems or hooks");
         i = 0;
         while i < self.systems.len() {
             let system = &self.systems[i];
@@ -211,18 +277,38 @@ impl PluginPlan {
                 assert!(!names::is_same(system.name, self.systems[other].name), "two systems have the same name");
                 other += 1;
             }
-            let mut param = 0;
-            while param < system.params.len() {
-                if let ParamPlan::Config(id) = system.params[param] {
-                    let is_own = match self.config {
-                        Some((own, _)) => names::is_same(own, id),
-                        None => false,
-                    };
-                    assert!(is_own, "a system takes a config that plugin! does not name: add `config: TheType`");
-                }
-                param += 1;
-            }
+            self.check_config(system.params);
             i += 1;
+        }
+        i = 0;
+        while i < self.hooks.len() {
+            let hook = &self.hooks[i];
+            let mut other = 0;
+            while other < i {
+                assert!(!names::is_same(hook.name, self.hooks[other].name), "two hooks have the same name");
+                other += 1;
+            }
+            other = 0;
+            while other < self.systems.len() {
+                assert!(!names::is_same(hook.name, self.systems[other].name), "a hook and a system have the same name");
+                other += 1;
+            }
+            self.check_config(hook.params);
+            i += 1;
+        }
+    }
+
+    const fn check_config(&self, params: &[ParamPlan]) {
+        let mut param = 0;
+        while param < params.len() {
+            if let ParamPlan::Config(id) = params[param] {
+                let is_own = match self.config {
+                    Some((own, _)) => names::is_same(own, id),
+                    None => false,
+                };
+                assert!(is_own, "a config is taken that plugin! does not name: add `config: TheType`");
+            }
+            param += 1;
         }
     }
 }

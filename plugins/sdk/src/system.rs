@@ -23,7 +23,7 @@ pub trait System {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no parameter of a system",
     label = "cannot be handed to a system",
-    note = "a system takes &Step, Query<..>, Commands<..>, Messages<..>, Say<..>, and a & to its plugin's config"
+    note = "a system takes &Step, Query<..>, Gather<..>, Commands<..>, Messages<..>, Say<..>, and a & to its config"
 )]
 pub unsafe trait SystemParam<'r>: Sized {
     /// As the plan says it.
@@ -50,7 +50,7 @@ const USED_BYTES: usize = 10;
 impl Run {
     /// # Safety
     /// A batch of the system lies at `base`, as the interface says, and is this run's alone.
-    unsafe fn new(base: *mut u8) -> Self {
+    pub(crate) unsafe fn new(base: *mut u8) -> Self {
         // SAFETY: the caller's.
         let word = |word| unsafe { header(base, word) };
         // SAFETY: the room for commands lies in the batch at its offset.
@@ -76,14 +76,25 @@ impl Run {
         &self.room
     }
 
+    /// The room as bytes, for who commands nothing.
+    pub(crate) fn text_room(&self) -> (*mut u8, usize) {
+        // SAFETY: the room lies in the batch at its offset.
+        (unsafe { self.base.add(self.header(ROOM)) }, self.header(ROOM_BYTES))
+    }
+
+    /// Says how many bytes of the room hold something.
+    pub(crate) fn use_bytes(&self, bytes: usize) {
+        // SAFETY: the header has 16 words, and this one is the module's to write.
+        unsafe { self.base.cast::<u32>().add(USED_BYTES).write(bytes as u32) };
+    }
+
     /// Says how much was commanded, and whether all is well.
-    fn end(self, ended: Ended) -> i32 {
+    pub(crate) fn end(self, ended: Ended) -> i32 {
         if self.room.is_full() {
             log::write(log::Level::Error, format_args!("its commands are more than there is room for"));
             return Ended::FAILED.0;
         }
-        // SAFETY: the header has 16 words, and this one is the system's to write.
-        unsafe { self.base.cast::<u32>().add(USED_BYTES).write(self.room.used_words() as u32 * 4) };
+        self.use_bytes(self.room.used_words() * 4);
         ended.0
     }
 }
@@ -145,6 +156,16 @@ impl Ended {
     pub const WELL: Ended = Ended(0);
     /// It counts for nothing.
     pub const FAILED: Ended = Ended(1);
+    /// A filter has changed something.
+    pub(crate) const CHANGED: Ended = Ended(1);
+    /// A filter refuses.
+    pub(crate) const REFUSED: Ended = Ended(2);
+    /// A filter has no answer.
+    pub(crate) const NO_ANSWER: Ended = Ended(3);
+
+    pub(crate) const fn code(self) -> i32 {
+        self.0
+    }
 }
 
 /// What a system may return: nothing, or a `Result` whose error is logged and undoes the run.

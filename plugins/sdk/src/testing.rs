@@ -1,4 +1,4 @@
-//! Runs systems natively, in plain `cargo test`, on a little world of rows.
+//! Runs systems and hooks natively, in plain `cargo test`, on a little world of rows.
 //!
 //! A [`Bench`] lays batches exactly as `plugins/SIM.md` says and treats what comes back as a world does: it takes
 //! columns and carries out commands where the run went well, and refuses rows that their schema refuses.
@@ -32,6 +32,7 @@ mod rows;
 pub use commands::Command;
 pub use rows::Rows;
 
+use crate::hook::{Hook, Told};
 use crate::log::Level;
 use crate::message::Message;
 use crate::plan::{Lists, ParamPlan};
@@ -39,12 +40,21 @@ use crate::schema::{FieldSchema, Kind};
 use crate::{Component, Config, Entity, Named, System};
 use batch::Batch;
 
+/// Rows of the components that the run under way may look up, by their index.
+type Gathered = Vec<BTreeMap<Entity, Vec<u32>>>;
+
 thread_local! {
+    static GATHERED: RefCell<Gathered> = const { RefCell::new(Vec::new()) };
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(crate) fn logged(level: Level, line: &str) {
     LINES.with_borrow_mut(|lines| lines.push((level, line.to_owned())));
+}
+
+/// A row that the run under way looks up.
+pub(crate) fn gathered(component: u32, entity: Entity) -> Option<Vec<u32>> {
+    GATHERED.with_borrow(|all| all[component as usize].get(&entity).cloned())
 }
 
 /// A little world on which systems run.
@@ -87,6 +97,17 @@ pub struct Ran {
     pub refused: usize,
     /// The entities that came to be.
     pub spawned: Vec<Entity>,
+}
+
+/// What a filter has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It may be as it is.
+    Pass,
+    /// It is to be so.
+    Changed(String),
+    /// It is not to be, because of this.
+    Refused(String),
 }
 
 impl Default for Bench {
@@ -227,6 +248,7 @@ impl Bench {
         let since = self.ran.get(S::PLAN.name).copied().unwrap_or_default();
         let rows: Vec<_> = queries.iter().map(|lists| self.rows_of(lists, since, S::PLAN.spawns())).collect();
         let mut batch = Batch::lay(self, &S::PLAN, &queries, &rows);
+        GATHERED.set(S::PLAN.params.iter().filter_map(|param| self.rows_to_gather(param)).collect());
         LINES.take();
         // SAFETY: the batch of this system, and nobody else's.
         let ended = unsafe { crate::system::run::<S>(batch.base()) };
@@ -248,6 +270,52 @@ impl Bench {
         self.ran.insert(S::PLAN.name, self.changes);
         self.changes += 1;
         commands::carry_out(self, &S::PLAN, batch.commands(), &mut ran);
+        Ok(ran)
+    }
+
+    /// Asks a filter; what it is about is given as its fields in order: `bench.filter::<hush>((Player(1), "Ada", "hey"))`.
+    ///
+    /// # Errors
+    /// The call counts for nothing: what it logged.
+    ///
+    /// # Panics
+    /// What the filter panics with; it takes a config that the bench was not given.
+    pub fn filter<H: Hook>(&mut self, about: <H::Told as Told>::Given<'_>) -> Result<Answered, String> {
+        const { assert!(H::Told::IS_FILTER, "it is an action: `act` tells it something") };
+        let mut batch = Batch::lay_hook(self, &H::PLAN.as_system(), &H::Told::parts(about), H::Told::ROOM_BYTES);
+        LINES.take();
+        // SAFETY: what this very hook is handed, and nobody else's.
+        let ended = unsafe { crate::hook::call::<H>(batch.base()) };
+        let lines = LINES.take();
+        match ended {
+            0 => Ok(Answered::Pass),
+            1 => Ok(Answered::Changed(batch.text().to_owned())),
+            2 => Ok(Answered::Refused(batch.text().to_owned())),
+            _ => Err(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
+    /// Tells an action something, given as its fields in order, and carries its commands out.
+    ///
+    /// # Errors
+    /// The call counts for nothing: what it logged.
+    ///
+    /// # Panics
+    /// What the action panics with; it takes a config that the bench was not given.
+    pub fn act<H: Hook>(&mut self, of: <H::Told as Told>::Given<'_>) -> Result<Ran, String> {
+        const { assert!(!H::Told::IS_FILTER, "it is a filter: `filter` asks it") };
+        let plan = H::PLAN.as_system();
+        let mut batch = Batch::lay_hook(self, &plan, &H::Told::parts(of), H::Told::ROOM_BYTES);
+        LINES.take();
+        // SAFETY: what this very hook is handed, and nobody else's.
+        let ended = unsafe { crate::hook::call::<H>(batch.base()) };
+        let lines = LINES.take();
+        if ended != 0 {
+            return Err(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n"));
+        }
+        let mut ran = Ran { lines, ..Ran::default() };
+        self.changes += 1;
+        commands::carry_out(self, &plan, batch.commands(), &mut ran);
         Ok(ran)
     }
 
@@ -294,6 +362,13 @@ impl Bench {
             held.changed = self.changes;
         }
         true
+    }
+
+    /// All rows of what a parameter looks up.
+    fn rows_to_gather(&self, param: &ParamPlan) -> Option<BTreeMap<Entity, Vec<u32>>> {
+        let ParamPlan::Gather(name) = param else { return None };
+        let row = |(entity, held): (&Entity, &BTreeMap<&str, Held>)| Some((*entity, held.get(name)?.words.clone()));
+        Some(self.entities.iter().filter_map(row).collect())
     }
 
     fn rows_of(&self, lists: &Lists, since: u64, spawns: bool) -> Vec<Entity> {

@@ -22,9 +22,34 @@ pub struct Batch {
     /// In the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<Rows>,
+    /// Of each component that it may look up, who has it and their rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gather: Vec<Gathered>,
     /// Of each kind that the plan names, the words of all messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Vec<u32>>,
+}
+
+/// Rows that may be looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gathered {
+    /// Words of a row.
+    pub words: usize,
+    /// By entity.
+    pub rows: std::collections::BTreeMap<u32, Vec<u32>>,
+}
+
+impl hd1_abi::Gather for Batch {
+    fn words(&self, component: usize) -> Option<usize> {
+        self.gather.get(component).map(|gathered| gathered.words)
+    }
+
+    fn copy(&self, component: usize, entity: u32, row: &mut [u8]) -> bool {
+        let Some(words) = self.gather[component].rows.get(&entity) else { return false };
+        hd1_abi::layout::write_words(row, words);
+        true
+    }
 }
 
 /// The rows of a query.

@@ -1,9 +1,10 @@
-//! What is looked for in every system.
+//! What is looked for in every system and every hook.
 //!
 //! Each batch is run in an instance that runs all of them one after the other, as worlds take turns with one, and in
 //! one that was made for it, whose memory holds other rubbish. Then rows are shuffled where the plan does not ask for
 //! an order.
 
+mod hooks;
 mod outputs;
 
 use hd1_abi::plan::System;
@@ -31,6 +32,7 @@ pub(crate) fn all(kit: &Kit) -> Report {
         let ran = bench.ran;
         report.systems.push(ran);
     }
+    hooks::all(kit, &mut report);
     report.sort();
     report
 }
@@ -210,7 +212,7 @@ fn shuffled(kit: &Kit, system: &System, batch: &Batch, seed: u64) -> Batch {
 /// What is commanded, in whatever order: rows that come in another order are commanded about in another.
 fn sorted_commands(system: &System, output: &Output) -> Vec<String> {
     let bytes: Vec<u8> = output.commands.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let commands = command::read(&bytes, system).unwrap_or_default();
+    let commands = command::read(&bytes, system.orders()).unwrap_or_default();
     let mut commands: Vec<_> = commands.iter().map(|command| format!("{command:?}")).collect();
     commands.sort_unstable();
     commands

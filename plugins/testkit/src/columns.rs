@@ -62,12 +62,21 @@ impl Columns {
         for system in &plan.systems {
             columns.check(system).map_err(|reason| format!("system {}: {reason}", system.name))?;
         }
+        for hook in &plan.hooks {
+            let is_odd = |name: &&String| !columns.0.contains_key(*name) || is_server_only(name);
+            if let Some(name) = hook.commands.iter().find(is_odd) {
+                return Err(format!("hook {}: no world lets it insert or remove {name}", hook.name));
+            }
+        }
         Ok(columns)
     }
 
     fn check(&self, system: &System) -> Result<(), String> {
         if let Some(name) = system.components().find(|name| !self.0.contains_key(*name)) {
             return Err(format!("no world has a component {name}, and the plan does not bring it"));
+        }
+        if let Some(name) = system.gather.iter().find(|name| self.0[*name].words.is_none()) {
+            return Err(format!("{name} has no column: it cannot be looked up"));
         }
         for query in &system.queries {
             if let Some(name) = query.columns().find(|name| self.0[*name].words.is_none()) {

@@ -9,7 +9,7 @@ use hd1_abi::MessageKind;
 use hd1_abi::plan::{Plan, Query, System};
 use hd1_schema::{ComponentSchema, FieldKind, Range};
 
-use crate::batch::{Batch, Column, Rows, Values, Wish};
+use crate::batch::{Batch, Column, Gathered, Rows, Values, Wish};
 use crate::chance::{Chance, of_name};
 use crate::columns::Columns;
 
@@ -39,6 +39,7 @@ pub(crate) fn batch(plan: &Plan, columns: &Columns, system: &System, wish: Wish)
         hz,
         config: maker.config(plan, &mut chance),
         queries: system.queries.iter().map(|query| maker.rows(query, &beings)).collect(),
+        gather: system.gather.iter().map(|name| maker.gathered(name, system, &beings)).collect(),
         messages: messages(system, wish, &entities, &mut chance),
     }
 }
@@ -86,6 +87,22 @@ impl Maker<'_> {
             Column { component: name.clone(), words }
         });
         Rows { columns: columns.collect(), entities }
+    }
+
+    /// The same rows as in queries; of a component that no query speaks of, every second entity has one.
+    fn gathered(&self, name: &str, system: &System, beings: &[Being<'_>]) -> Gathered {
+        let is_spoken_of = system.queries.iter().any(|query| query.components().any(|other| other == name));
+        let schema = &self.columns.of_name(name).schema;
+        let mut rows = std::collections::BTreeMap::new();
+        for being in beings {
+            let mut chance = Chance::of(&[self.wish.seed, u64::from(being.entity), of_name(name)]);
+            let mut words = Vec::new();
+            self.row(schema, &mut chance, &mut words);
+            if being.has.contains(name) || (!is_spoken_of && chance.once_in(2)) {
+                rows.insert(being.entity, words);
+            }
+        }
+        Gathered { words: self.columns.words(name), rows }
     }
 
     fn config(&self, plan: &Plan, chance: &mut Chance) -> Vec<u32> {

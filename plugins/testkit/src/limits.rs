@@ -10,6 +10,8 @@ pub const TIMED_ROWS: [usize; 3] = [100, 10_000, 100_000];
 pub const SMALL_ROWS_MAX: usize = 100;
 /// How many.
 pub const SMALL_REPEATS: u64 = 4;
+/// Calls of each hook.
+pub const HOOK_CALLS: u64 = 32;
 /// Messages of each kind in a batch.
 pub const MESSAGES_MAX: usize = 64;
 /// What a run may take here. Fuel is what ends a run on every machine alike; a world's 5 ms would make tests fail on

@@ -11,7 +11,7 @@ pub struct Report {
     pub seed: u64,
     /// The worst first.
     pub findings: Vec<Finding>,
-    /// In the order of the plan.
+    /// In the order of the plan; hooks follow systems.
     pub systems: Vec<Ran>,
 }
 

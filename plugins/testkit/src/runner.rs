@@ -38,7 +38,7 @@ impl Runner {
     /// Lays a batch, runs the system, and reads what it left behind.
     pub fn run(&mut self, plan: &System, i: usize, batch: &Batch) -> Result<Done, Fault> {
         self.lay(i, batch)?;
-        let ran = self.call(i);
+        let ran = self.instance.run(i, batch);
         let log = &mut self.log;
         log.clear();
         self.instance.take_log(&mut |line| match line {
@@ -48,7 +48,7 @@ impl Runner {
         let ran = ran?;
         let layout = &self.layouts[i];
         let commands = layout.commands(self.instance.output())?;
-        command::read(commands, plan)?;
+        command::read(commands, plan.orders())?;
         let commands = words_of(commands);
         let written = plan.queries.iter().enumerate().map(|(q, query)| {
             (0..query.write.len()).map(|c| words_of(&self.instance.output()[layout.column(q, c)])).collect()
@@ -83,8 +83,8 @@ impl Runner {
     }
 
     /// Runs the system on what was laid.
-    pub fn call(&mut self, i: usize) -> Result<Ran, Fault> {
-        self.instance.run(i)
+    pub fn call(&mut self, i: usize, batch: &Batch) -> Result<Ran, Fault> {
+        self.instance.run(i, batch)
     }
 
     /// Copies all columns in from `from`, and those of the first `written` of each query out again.

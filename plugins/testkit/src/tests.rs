@@ -46,7 +46,13 @@ fn declared(name: &str, max: f32) -> Declared {
 fn plan() -> Plan {
     let query = Query { write: vec!["X".into()], read: vec!["V".into()], entities: true, ..Query::default() };
     let system = System { name: "drift".into(), queries: vec![query], commands: vec!["X".into()], ..System::default() };
-    Plan { abi: 1, components: vec![declared("X", 100.0), declared("V", 10.0)], config: vec![], systems: vec![system] }
+    Plan {
+        abi: 1,
+        components: vec![declared("X", 100.0), declared("V", 10.0)],
+        config: vec![],
+        systems: vec![system],
+        hooks: vec![],
+    }
 }
 
 fn wasm_of(plan: &Plan, run: &str) -> Vec<u8> {
@@ -54,6 +60,7 @@ fn wasm_of(plan: &Plan, run: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             (import "hd1_sim_1" "log" (func $log (param i32 i32 i32)))
+            (import "hd1_sim_1" "gather" (func $gather (param i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 400) {FIELDS}
             (data (i32.const 16) "too few")
             (func (export "hd1_reserve") (param $bytes i32) (result i32) (i32.const 1024))
@@ -188,7 +195,7 @@ fn commands_are_well_formed_allowed_and_of_values_that_a_world_takes() {
     let malformed = found(&commands(&[9]), Check::Commands);
     assert!(malformed.severity == Severity::Error && malformed.message.contains("no command"), "{malformed}");
     let despawns = found(&commands(&[1, 5]), Check::Commands);
-    assert!(despawns.message.contains("does not say that the system despawns"), "{despawns}");
+    assert!(despawns.message.contains("does not say that it despawns"), "{despawns}");
     let value = found(&commands(&[3, 5, 0, 1, i64::from(500.0f32.to_bits())]), Check::Commands);
     assert!(value.severity == Severity::Warning && value.message.contains("X.value: must be <= 100"), "{value}");
 }
@@ -299,4 +306,69 @@ fn systems_are_measured_beside_the_copying() {
     assert!((large.fuel_per_row() - large.fuel as f64 / 1e4).abs() < 1e-9);
     let trap = &kit("unreachable").time(&[100])[0];
     assert!(trap.fault.as_ref().unwrap().contains("unreachable"));
+}
+
+#[test]
+fn hooks_are_called_with_what_players_may_say() {
+    let hooked = |hook: &str| {
+        let mut plan = plan();
+        plan.hooks = vec![plan::Hook { name: "hush".into(), point: "chat".into(), ..plan::Hook::default() }];
+        let text = format!(
+            r#"(module (memory (export "memory") 4) (global $count (mut i32) (i32.const 0))
+                (func (export "hd1_reserve") (param i32) (result i32) (i32.const 1024))
+                (func (export "hd1_run") (param i32 i32) (result i32) (i32.const 0))
+                (func (export "hd1_hook") (param $hook i32) (param $at i32) (param $bytes i32) (result i32)
+                    (local $fields i32) (local $length i32)
+                    (local.set $fields (i32.add (local.get $at) (i32.load offset=24 (local.get $at))))
+                    (local.set $length (i32.load offset=16 (local.get $fields)))
+                    {hook})
+                (@custom "hd1.plan" "{}"))"#,
+            serde_json::to_string(&plan).unwrap().replace('\\', "\\\\").replace('"', "\\\"")
+        );
+        let report = Kit::load(&wat::parse_str(&text).unwrap()).unwrap().check();
+        let ran = report.systems.iter().find(|ran| ran.system == "hush").unwrap();
+        assert!(ran.runs > 30 || !report.findings.is_empty());
+        let of_hook = report.findings.iter().filter(|finding| finding.system == "hush");
+        of_hook.map(|finding| (finding.check, finding.message.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(hooked("(i32.const 0)"), []);
+    // Traps on the longest line alone.
+    let long = hooked("(if (i32.ge_u (local.get $length) (i32.const 1024)) (then unreachable)) (i32.const 0)");
+    assert!(matches!(&long[..], [(Check::Fault, said)] if said.contains("trapped")), "{long:?}");
+    // Says that it has changed the line to what is no UTF-8.
+    let rubbish = hooked(
+        "(i32.store8 (i32.add (local.get $at) (i32.load offset=32 (local.get $at))) (i32.const 255))
+         (i32.store offset=40 (local.get $at) (i32.const 1)) (i32.const 1)",
+    );
+    assert!(matches!(&rubbish[..], [(Check::Fault, said)] if said.contains("not UTF-8")), "{rubbish:?}");
+    // Lets every second line pass.
+    let keeper = hooked(
+        "(global.set $count (i32.add (global.get $count) (i32.const 1)))
+         (if (result i32) (i32.and (global.get $count) (i32.const 1)) (then (i32.const 0)) (else (i32.const 2)))",
+    );
+    assert!(matches!(&keeper[..], [(Check::Determinism, _)]), "{keeper:?}");
+}
+
+#[test]
+fn what_is_looked_up_is_what_queries_hand_over() {
+    let mut plan = plan();
+    plan.systems[0].gather = vec!["V".into()];
+    // Traps where an entity's V is not found, or is another than the one in its row.
+    let run = "(local $out i32) (local.set $out (i32.const 0x1000000)) (call $begin (local.get $batch))
+        (if (i32.ne (global.get $rows) (call $gather (i32.const 0)
+            (i32.add (local.get $batch) (i32.load offset=4 (i32.add (local.get $batch) (i32.load offset=24 (local.get $batch)))))
+            (global.get $rows) (local.get $out))) (then unreachable))
+        (block $end (loop $row (br_if $end (i32.eqz (global.get $rows)))
+            (if (i32.ne (i32.load offset=4 (local.get $out)) (i32.load (global.get $v))) (then unreachable))
+            (local.set $out (i32.add (local.get $out) (i32.const 8)))
+            (call $next) (br $row))) (i32.const 0)";
+    let kit = Kit::load(&wasm_of(&plan, run)).unwrap();
+    assert_eq!(kit.check().findings, []);
+    let batch = kit.batch(0, Wish::of(3, 1));
+    let recording = kit.record([batch.clone()]).unwrap();
+    assert_eq!(kit.replay(&recording).findings, []);
+    let lost = Batch { gather: vec![batch::Gathered { words: 1, ..batch::Gathered::default() }], ..batch };
+    assert!(kit.run(&lost).is_err(), "nobody has one");
+    plan.systems[0].gather = vec!["Geometry".into()];
+    assert!(Kit::load(&wasm_of(&plan, run)).unwrap_err().to_string().contains("cannot be looked up"));
 }

@@ -94,7 +94,7 @@ fn fill(kit: &Kit, i: usize, batch: &Batch, timing: &mut Timing) -> Result<(), F
     let begun = Instant::now();
     while runs.is_empty() || (begun.elapsed() < TIMING_BUDGET && runs.len() < TIMED_RUNS_MAX) {
         runner.lay(i, batch)?;
-        runs.push(runner.call(i)?.nanos as f64);
+        runs.push(runner.call(i, batch)?.nanos as f64);
         let copy = Instant::now();
         runner.copy(i, plan, &columns, &mut out)?;
         copies.push(copy.elapsed().as_nanos() as f64);

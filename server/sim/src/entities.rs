@@ -2,6 +2,7 @@
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
+use hd1_abi::Point;
 use hd1_core::{NetId, PlayerId};
 use hd1_schema::{ComponentId, Record};
 use hd1_world::components::{Avatar, Owner, Transform};
@@ -9,12 +10,19 @@ use hd1_world::{Catalogue, Networked, entity_of};
 
 use crate::authority;
 use crate::players::Players;
+use crate::plugins::hooks;
 
 /// Makes an entity with the next id, these components and a Transform.
 pub(crate) fn spawn(world: &mut World, components: &[(ComponentId, Record)], owner: Option<PlayerId>) -> NetId {
     let (id, entity) = hd1_world::spawn(world);
     fill(world, entity, components, owner);
+    hooks::note_entity(world, Point::Spawned, id);
     id
+}
+
+/// The player who owns an entity.
+pub(crate) fn owner(world: &World, id: NetId) -> Option<PlayerId> {
+    world.get::<Owner>(entity_of(world, id)?).map(|owner| owner.player)
 }
 
 /// Makes an entity with an id of its own choice, which must be free.
@@ -48,6 +56,7 @@ fn fill(world: &mut World, entity: Entity, components: &[(ComponentId, Record)],
 /// Removes an entity, where there is one; its children follow in Resolve.
 pub(crate) fn despawn(world: &mut World, id: NetId) {
     let Some(entity) = entity_of(world, id) else { return };
+    hooks::note_entity(world, Point::Despawned, id);
     let owner = world.get::<Owner>(entity).map(|owner| owner.player);
     let avatar = world.get::<Avatar>(entity).is_some();
     authority::forget(world, id, entity);

@@ -22,8 +22,8 @@ const OF_PLAYERS: [ComponentId; 4] = [Owner::ID, Avatar::ID, CameraView::ID, Aut
 pub(crate) fn scene_json(world: &World) -> Json {
     let SceneInfo { name, description, settings } = world.resource::<SceneInfo>();
     let catalogue = world.resource::<Catalogue>();
-    let declared: Vec<&ComponentSchema> =
-        catalogue.schemas().filter(|schema| schema.id >= ComponentId::FIRST_DYNAMIC).collect();
+    let current = catalogue.by_ids().filter(|entry| !catalogue.is_superseded(entry)).map(|entry| &*entry.schema);
+    let declared: Vec<&ComponentSchema> = current.filter(|schema| schema.id >= ComponentId::FIRST_DYNAMIC).collect();
     let index = world.resource::<NetIndex>();
     let players: BTreeSet<NetId> =
         index.iter().filter(|(_, e)| belongs_to_player(world, *e)).map(|(id, _)| id).collect();

@@ -26,7 +26,7 @@ pub(crate) fn plugin(app: &mut App) {
     app.add_systems(Resolve, despawn_orphans.in_set(HierarchySystems));
 }
 
-fn despawn_orphans(world: &mut World) {
+pub(crate) fn despawn_orphans(world: &mut World) {
     if world.resource::<Removals>().end() == world.resource::<Seen>().0 {
         return;
     }

@@ -27,6 +27,8 @@ pub const RAY_SHAPES_PER_TICK_MAX: usize = 65_536;
 pub const PICK_DISTANCE_M_MAX: f32 = 1_000.0;
 /// Plugins attached to one world.
 pub const PLUGINS_PER_WORLD_MAX: usize = 256;
+/// Things that happen in one tick of which actions of plugins are told; further ones are not.
+pub const HAPPENED_PER_TICK_MAX: usize = 4_096;
 /// Messages of one kind that a plugin's system is told of in one tick; further ones are not.
 pub const MESSAGES_PER_SYSTEM_MAX: usize = 16_384;
 /// Bytes that one player is told under topics in one tick: messages, requests and answers together.

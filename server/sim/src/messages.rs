@@ -21,6 +21,7 @@ use crate::limits::{
 use crate::operations::{Actor, refuse};
 use crate::output::{Message, OpDone, Recipients, TickOutput};
 use crate::players::Players;
+use crate::plugins::hooks;
 use crate::step::Step;
 
 /// What was said so far in this tick.
@@ -99,6 +100,11 @@ pub(crate) fn charge(world: &mut World, to: &Recipients, topic: &str, data: &Jso
 /// Says something to those whom it is for.
 pub(crate) fn send(world: &mut World, actor: Actor, topic: &str, to: &To, data: &Json) -> Result<OpDone, OpError> {
     said::check(topic, data).map_err(invalid)?;
+    let changed = match actor {
+        Actor::Player(player, _) => hooks::message(world, player, false, topic, data)?,
+        Actor::Admin => None,
+    };
+    let data = changed.as_ref().unwrap_or(data);
     let to = recipients(world, to)?;
     let from = match actor {
         Actor::Player(player, _) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
+use hd1_abi::Point;
 use hd1_core::{NetId, PlayerId, Role, Tick};
 use hd1_protocol::Operation;
 use hd1_protocol::limits::{CHAT_BYTES_MAX, OPERATION_COMPONENTS_MAX};
@@ -20,6 +21,7 @@ use hd1_world::{Catalogue, ComponentEntry, NetIndex, entity_of};
 use crate::limits::PICK_DISTANCE_M_MAX;
 use crate::output::{Chat, OpDone, TickOutput};
 use crate::players::Players;
+use crate::plugins::hooks::{self, Happened};
 use crate::rewind::{self, History};
 use crate::scene_info::SceneInfo;
 use crate::sim::Config;
@@ -84,6 +86,9 @@ fn invalid(refusal: Refusal) -> OpError {
 fn spawn(world: &mut World, actor: Actor, components: &Components) -> Result<OpDone, OpError> {
     has_room(world, actor)?;
     let changes = parse_changes(world, actor, None, components)?;
+    if let Actor::Player(player, _) = actor {
+        hooks::spawn(world, player, components)?;
+    }
     Ok(fill(world, actor, changes))
 }
 
@@ -156,21 +161,38 @@ fn despawn(world: &mut World, actor: Actor, id: NetId) -> Result<OpDone, OpError
     Ok(OpDone { entity: Some(id) })
 }
 
-fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> {
+/// A line of chat without spaces at its ends, where it is one.
+pub(crate) fn check_chat(text: &str) -> Result<&str, OpError> {
     let text = text.trim();
     if text.is_empty() || text.len() > CHAT_BYTES_MAX {
         return Err(invalid(Refusal::new("text", format!("must be 1 to {CHAT_BYTES_MAX} bytes, has {}", text.len()))));
     }
-    if text.chars().any(|c| c.is_control() && c != '\n') {
+    // Bytes are looked at many at a time, letters one by one: most lines are plain.
+    let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & (0x20..0x7f).contains(&byte));
+    if !is_plain && text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(invalid(Refusal::new("text", "must have no control characters")));
     }
+    Ok(text)
+}
+
+fn chat(world: &mut World, actor: Actor, text: &str) -> Result<OpDone, OpError> {
+    let text = check_chat(text)?;
     let (player, name) = match actor {
         Actor::Admin => (PlayerId(0), "server".to_owned()),
         Actor::Player(player, _) => {
             (player, world.resource::<Players>().here.get(&player).map(|p| p.name.clone()).unwrap_or_default())
         }
     };
-    world.resource_mut::<TickOutput>().chats.push(Chat { player, name, text: text.to_owned() });
+    let changed = match actor {
+        Actor::Player(..) => hooks::chat(world, player, &name, text)?,
+        Actor::Admin => None,
+    };
+    let text = match changed {
+        Some(text) if text.trim().len() == text.len() => text,
+        changed => changed.as_deref().unwrap_or(text).trim().to_owned(),
+    };
+    hooks::note(world, Point::ChatSaid, |_| Happened::ChatSaid { player, name: name.clone(), text: text.clone() });
+    world.resource_mut::<TickOutput>().chats.push(Chat { player, name, text });
     Ok(OpDone::default())
 }
 

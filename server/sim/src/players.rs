@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::query::Without;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
+use hd1_abi::Point;
 use hd1_core::{ClientType, NetId, PlayerId, Role};
 use hd1_protocol::InputSample;
 use hd1_protocol::limits::NAME_BYTES_MAX;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::Hold;
 use crate::output::{TickOutput, WorldEvent};
+use crate::plugins::hooks::{self, Happened};
 use crate::quotas::Bucket;
 use crate::scene_info::SceneInfo;
 use crate::{authority, avatar, entities, requests};
@@ -78,6 +80,7 @@ pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, clie
         authority::take_all_back(world, id);
     }
     let before = world.resource::<Players>().here.get(&id);
+    let is_new = before.is_none();
     let before = before.map(|player| (player.avatar, player.bucket, player.camera, player.held.clone()));
     let (kept, bucket, camera, held) = before.unwrap_or_default();
     let first_look = || world.resource::<SceneInfo>().first_look();
@@ -99,7 +102,11 @@ pub(crate) fn join(world: &mut World, id: PlayerId, name: &str, role: Role, clie
     if let Some(avatar) = avatar {
         output.avatars.push((id, avatar));
     }
-    output.events.push(WorldEvent::Joined(Participant { player: id, name: name_told, role, client }));
+    output.events.push(WorldEvent::Joined(Participant { player: id, name: name_told.clone(), role, client }));
+    if is_new {
+        let avatar = avatar.unwrap_or(NetId::NONE);
+        hooks::note(world, Point::Joined, |_| Happened::Joined { player: id, avatar, role, name: name_told });
+    }
 }
 
 /// Someone is gone.
@@ -111,6 +118,7 @@ pub(crate) fn leave(world: &mut World, id: PlayerId) {
     }
     requests::left(world, id);
     world.resource_mut::<TickOutput>().events.push(WorldEvent::Left { player: id });
+    hooks::note(world, Point::Left, |_| Happened::Left { player: id, name: player.name });
 }
 
 /// A newer sample replaces the older; those out of order are dropped.

@@ -18,6 +18,7 @@ use crate::messages::{charge, invalid, nobody};
 use crate::operations::refuse;
 use crate::output::{Answered, Recipients, Request, TickOutput};
 use crate::players::Players;
+use crate::plugins::hooks;
 use crate::step::Step;
 
 /// The requests that wait for an answer.
@@ -98,6 +99,8 @@ pub(crate) fn ask(world: &mut World, from: PlayerId, question: &Question<'_>) ->
     if !world.resource::<Players>().here.contains_key(&to) {
         return Err(nobody(to));
     }
+    let changed = hooks::message(world, from, true, topic, data)?;
+    let data = changed.as_ref().unwrap_or(data);
     check_room(world.resource::<Requests>(), from, to, topic.len() + said::data_bytes(data))?;
     charge(world, &Recipients::Players(vec![to]), topic, data)?;
     let mut requests = world.resource_mut::<Requests>();

@@ -99,7 +99,8 @@ impl Sim {
         }
         Catalogue::install(app.world_mut());
         for schema in declared {
-            Catalogue::register_dynamic(app.world_mut(), schema.clone())?;
+            // A snapshot has those as well that a newer one has superseded.
+            Catalogue::register_newer(app.world_mut(), schema.clone())?;
         }
         let rate = config.tick_rate;
         app.insert_resource(Step { tick: Tick(0), rate, dt: rate.dt_s() });
@@ -136,6 +137,7 @@ impl Sim {
         world.run_schedule(Simulate);
         world.run_schedule(Plugins);
         world.run_schedule(Resolve);
+        plugins::hooks::end_tick(world);
         world.run_schedule(Replicate);
         world.clear_trackers();
         std::mem::take(&mut *world.resource_mut::<TickOutput>())

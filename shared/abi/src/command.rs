@@ -1,12 +1,12 @@
-//! What a system wants done besides its columns: made of words, read whole before any of it is done.
+//! What a system or an action wants done: made of words, read whole before any of it is done.
 //!
 //! The words stand in `plugins/SIM.md`. A command that its plan does not allow is a fault like a malformed one.
 
 use crate::fault::Fault;
 use crate::limits::{COMPONENTS_MAX, MESSAGE_BYTES_MAX, VALUE_WORDS_MAX};
-use crate::plan::System;
+use crate::plan::Orders;
 
-/// One of them. Components and topics are indices into the lists of the system's plan.
+/// One of them. Components and topics are indices into the lists of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// An entity goes.
@@ -56,15 +56,15 @@ pub struct Valued {
 struct Words<'a> {
     words: &'a [[u8; 4]],
     at: usize,
-    system: &'a System,
+    orders: Orders<'a>,
 }
 
 /// Reads them all.
 ///
 /// # Errors
 /// [`Fault::Commands`] at the first word that is wrong; what follows is not looked at.
-pub fn read(bytes: &[u8], system: &System) -> Result<Vec<Command>, Fault> {
-    let mut words = Words { words: bytes.as_chunks().0, at: 0, system };
+pub fn read(bytes: &[u8], orders: Orders<'_>) -> Result<Vec<Command>, Fault> {
+    let mut words = Words { words: bytes.as_chunks().0, at: 0, orders };
     let mut commands = Vec::new();
     while words.at < words.words.len() {
         commands.push(words.command()?);
@@ -75,12 +75,12 @@ pub fn read(bytes: &[u8], system: &System) -> Result<Vec<Command>, Fault> {
 impl Words<'_> {
     fn command(&mut self) -> Result<Command, Fault> {
         Ok(match self.word()? {
-            1 if self.system.despawns => Command::Despawn { entity: self.word()? },
-            1 => return Err(self.fault("the plan does not say that the system despawns")),
+            1 if self.orders.despawns => Command::Despawn { entity: self.word()? },
+            1 => return Err(self.fault("the plan does not say that it despawns")),
             2 => Command::Remove { entity: self.word()?, component: self.component()? },
             3 => Command::Insert { entity: self.word()?, value: self.valued()? },
-            4 if self.system.spawns => Command::Spawn { values: self.values()? },
-            4 => return Err(self.fault("the plan does not say that the system spawns")),
+            4 if self.orders.spawns => Command::Spawn { values: self.values()? },
+            4 => return Err(self.fault("the plan does not say that it spawns")),
             5 => Command::Say { player: self.word()?, topic: self.topic()?, json: self.text()? },
             _ => return Err(self.fault("no command has this number")),
         })
@@ -110,7 +110,7 @@ impl Words<'_> {
 
     fn component(&mut self) -> Result<usize, Fault> {
         let component = self.word()? as usize;
-        if component < self.system.commands.len() {
+        if component < self.orders.commands.len() {
             Ok(component)
         } else {
             Err(self.fault("the plan does not name this component"))
@@ -119,7 +119,7 @@ impl Words<'_> {
 
     fn topic(&mut self) -> Result<usize, Fault> {
         let topic = self.word()? as usize;
-        if topic < self.system.topics.len() { Ok(topic) } else { Err(self.fault("the plan does not name this topic")) }
+        if topic < self.orders.topics.len() { Ok(topic) } else { Err(self.fault("the plan does not name this topic")) }
     }
 
     fn text(&mut self) -> Result<String, Fault> {

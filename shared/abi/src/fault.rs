@@ -38,6 +38,9 @@ pub enum Fault {
         /// What is wrong.
         reason: &'static str,
     },
+    /// What it answered as a filter is no answer.
+    #[error("its answer: {0}")]
+    Answer(&'static str),
     /// An earlier fault broke it.
     #[error("it is broken since its last fault")]
     Broken,
@@ -55,6 +58,7 @@ impl Fault {
             Fault::Buffer { .. } => "memory",
             Fault::Refused(_) => "refused",
             Fault::Commands { .. } => "commands",
+            Fault::Answer(_) => "answer",
             Fault::Broken => "broken",
         }
     }

@@ -1,8 +1,9 @@
 //! A module at work, as a world sees it: a buffer, and systems that run on it.
 
 use crate::fault::Fault;
+use crate::gather::Gather;
 
-/// Runs a module's systems. What a run leaves in the buffer may be anything: whoever reads it checks what it reads.
+/// Runs a module's systems and hooks. What a run leaves in the buffer may be anything: whoever reads it checks what it reads.
 pub trait Guest: Send {
     /// A tick begins: what it may use is for all runs of this tick together. Without it each run has all of it.
     ///
@@ -18,11 +19,17 @@ pub trait Guest: Send {
     /// The module has no room, is broken, or faults while it makes some.
     fn buffer(&mut self, bytes: usize) -> Result<&mut [u8], Fault>;
 
-    /// Runs a system, its index in the plan, on the buffer.
+    /// Runs a system, its index in the plan, on the buffer; what it looks up it finds in `others`.
     ///
     /// # Errors
     /// The run counts for nothing, and the guest is broken.
-    fn run(&mut self, system: usize) -> Result<Ran, Fault>;
+    fn run(&mut self, system: usize, others: &dyn Gather) -> Result<Ran, Fault>;
+
+    /// Calls a hook, its index in the plan, with the first `bytes` of the buffer: what it took, and what it returned.
+    ///
+    /// # Errors
+    /// The call counts for nothing, and the guest is broken.
+    fn hook(&mut self, hook: usize, bytes: usize) -> Result<(Ran, u32), Fault>;
 
     /// The buffer as the run has left it.
     fn output(&self) -> &[u8];

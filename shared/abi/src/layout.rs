@@ -193,17 +193,8 @@ impl Layout {
     /// # Panics
     /// `batch` has fewer than [`Layout::bytes`], or `config` other words than the shape says.
     pub fn write_head(&self, batch: &mut [u8], step: Step, config: &[u32]) {
-        let mut header = [0; HEADER_BYTES];
-        header[..8].copy_from_slice(&step.tick.to_le_bytes());
-        header[8..16].copy_from_slice(&step.seed.to_le_bytes());
-        header[16..20].copy_from_slice(&step.dt.to_le_bytes());
-        header[20..24].copy_from_slice(&step.hz.to_le_bytes());
         let config_at = if self.shape.config == 0 { 0 } else { self.config_at };
-        let words = [TABLE_AT, config_at, self.commands_at, self.commands_bytes];
-        for (i, word) in words.into_iter().enumerate() {
-            header[24 + i * 4..28 + i * 4].copy_from_slice(&(word as u32).to_le_bytes());
-        }
-        batch[..HEADER_BYTES].copy_from_slice(&header);
+        write_header(batch, step, [TABLE_AT, config_at, self.commands_at, self.commands_bytes]);
         write_words(&mut batch[TABLE_AT..][..4 * self.table.len()], &self.table);
         write_words(&mut batch[self.config_at..][..4 * self.shape.config], config);
     }
@@ -262,9 +253,27 @@ impl Layout {
 
     fn place(&mut self, bytes: usize) -> usize {
         let at = self.bytes;
-        self.bytes = (at + bytes).next_multiple_of(ALIGN);
+        self.bytes = align(at + bytes);
         at
     }
+}
+
+/// Writes a header, with where the table, the config and the room lie, and the bytes of the room.
+pub(crate) fn write_header(buffer: &mut [u8], step: Step, words: [usize; 4]) {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(&step.tick.to_le_bytes());
+    header[8..16].copy_from_slice(&step.seed.to_le_bytes());
+    header[16..20].copy_from_slice(&step.dt.to_le_bytes());
+    header[20..24].copy_from_slice(&step.hz.to_le_bytes());
+    for (i, word) in words.into_iter().enumerate() {
+        header[24 + i * 4..28 + i * 4].copy_from_slice(&(word as u32).to_le_bytes());
+    }
+    buffer[..HEADER_BYTES].copy_from_slice(&header);
+}
+
+/// So many bytes with what fills them up.
+pub(crate) const fn align(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGN)
 }
 
 /// Writes words as a batch holds them.

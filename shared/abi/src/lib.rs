@@ -2,7 +2,8 @@
 //!
 //! A world (`server/sim`) and whatever runs a module (`plugins/host`; a browser's own engine) meet here alone: the world
 //! lays a [`Layout`] over the bytes of a [`Guest`], fills it, has it run, and reads it. No module is compiled and no world
-//! is known here. Start with [`plan`], then [`layout`]. What a plugin does outside of the tick is declared by [`service`].
+//! is known here. Start with [`plan`], then [`layout`] for systems and [`hook`] for hooks. What a plugin does outside of
+//! the tick is declared by [`service`].
 
 pub mod limits;
 
@@ -10,7 +11,9 @@ pub mod plan;
 
 pub mod command;
 pub mod fault;
+pub mod gather;
 pub mod guest;
+pub mod hook;
 pub mod layout;
 pub mod message;
 pub mod module;
@@ -21,7 +24,9 @@ pub mod service;
 
 pub use command::{Command, Valued};
 pub use fault::Fault;
+pub use gather::{Gather, NoGather};
 pub use guest::{Guest, Line, LogLevel, Ran};
+pub use hook::{Answer, Payload, Point, Told};
 pub use layout::{Layout, QueryShape, Rows, Step, SystemShape};
 pub use message::MessageKind;
 pub use module::{Module, Modules, News};

@@ -4,10 +4,20 @@
 pub const PLAN_BYTES_MAX: usize = 64 * 1024;
 /// Systems of a plan.
 pub const SYSTEMS_MAX: usize = 256;
+/// Hooks of a plan.
+pub const HOOKS_MAX: usize = 64;
+/// Patterns of topics that a hook is asked about.
+pub const PATTERNS_MAX: usize = 32;
+/// Bytes of the reason why a filter refuses something.
+pub const REASON_BYTES_MAX: usize = 256;
+/// Bytes of commands that an action may leave behind.
+pub const HOOK_COMMAND_BYTES: usize = 4 * 1024;
 /// Queries of a system.
 pub const QUERIES_MAX: usize = 8;
 /// Components that a query names, in all of its lists.
 pub const COMPONENTS_MAX: usize = 32;
+/// Entities that one call of `gather` may ask for.
+pub const GATHERED_MAX: usize = 16_384;
 /// Topics of a system.
 pub const TOPICS_MAX: usize = 32;
 /// Bytes of a system's name and of a component's.

@@ -26,8 +26,9 @@ pub trait Module: Send + Sync {
     /// Gives a guest back, working or broken.
     fn give(&self, guest: Box<dyn Guest>);
 
-    /// Tells what people should know of a run: for logs and counters alone, no world looks at it again.
-    fn tell(&self, world: u128, system: usize, news: News<'_>);
+    /// Tells what people should know of a run: for logs and counters alone, no world looks at it again. Hooks count on
+    /// where systems end: see [`Plan::number_of_hook`].
+    fn tell(&self, world: u128, number: usize, news: News<'_>);
 }
 
 /// Something that people should know.

@@ -6,7 +6,10 @@ use hd1_schema::schema::FieldSchema;
 use hd1_schema::{ComponentId, ComponentSchema, Delivery};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{COMPONENTS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, QUERIES_MAX, SYSTEMS_MAX, TOPICS_MAX};
+use crate::hook::Point;
+use crate::limits::{
+    COMPONENTS_MAX, HOOKS_MAX, NAME_BYTES_MAX, PATTERNS_MAX, PLAN_BYTES_MAX, QUERIES_MAX, SYSTEMS_MAX, TOPICS_MAX,
+};
 use crate::message::MessageKind;
 
 /// The section's name.
@@ -32,7 +35,11 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<FieldSchema>,
     /// In the order in which they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub systems: Vec<System>,
+    /// What is asked and told besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
 }
 
 /// A component that a plugin brings: a schema without a number, which a world gives.
@@ -63,6 +70,9 @@ pub struct System {
     /// What it is handed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<Query>,
+    /// Components that it may look up of any entity, by their index here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gather: Vec<String>,
     /// What it is told of the tick: names of [`MessageKind`]s.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<String>,
@@ -78,6 +88,66 @@ pub struct System {
     /// What it may say to clients, by its index here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
+}
+
+/// One hook: a function that is asked or told at a [`Point`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// As operators read it; one of a kind among the plan's systems and hooks.
+    pub name: String,
+    /// The name of a [`Point`].
+    pub point: String,
+    /// The lesser comes first; those of the same come by their plugins' ids, then in the order of the plan.
+    #[serde(default = "ordinary", skip_serializing_if = "is_ordinary")]
+    pub priority: i32,
+    /// At `message`: patterns of the topics that it is asked about; none is all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
+    /// Of an action: components that its commands may insert, by their index here, or remove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// Of an action: may it make entities?
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub spawns: bool,
+    /// Of an action: may it take entities away?
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub despawns: bool,
+    /// Of an action: what it may say to clients, by its index here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+}
+
+/// What may be commanded.
+#[derive(Clone, Copy, Debug)]
+pub struct Orders<'a> {
+    /// Components that may be inserted and removed.
+    pub commands: &'a [String],
+    /// Topics under which may be spoken.
+    pub topics: &'a [String],
+    /// May entities be made?
+    pub spawns: bool,
+    /// May they be taken away?
+    pub despawns: bool,
+}
+
+impl Orders<'_> {
+    /// Is there anything at all?
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.spawns || self.despawns || !self.commands.is_empty() || !self.topics.is_empty()
+    }
+}
+
+/// The priority of a hook that says none.
+pub const PRIORITY: i32 = 10;
+
+fn ordinary() -> i32 {
+    PRIORITY
+}
+
+fn is_ordinary(priority: &i32) -> bool {
+    *priority == PRIORITY
 }
 
 /// Entities with certain components, and columns of them. A component stands in one of the first four lists at most.
@@ -151,8 +221,14 @@ impl Plan {
         if self.abi != ABI {
             return Err(format!("abi: it was made for interface {}, and this host speaks {ABI}", self.abi));
         }
-        if self.systems.is_empty() || self.systems.len() > SYSTEMS_MAX {
-            return Err(format!("systems: 1 to {SYSTEMS_MAX}, not {}", self.systems.len()));
+        if self.systems.len() > SYSTEMS_MAX {
+            return Err(format!("systems: at most {SYSTEMS_MAX}, not {}", self.systems.len()));
+        }
+        if self.hooks.len() > HOOKS_MAX {
+            return Err(format!("hooks: at most {HOOKS_MAX}, not {}", self.hooks.len()));
+        }
+        if self.systems.is_empty() && self.hooks.is_empty() {
+            return Err("it has neither systems nor hooks".into());
         }
         self.check_schemas()?;
         for (i, system) in self.systems.iter().enumerate() {
@@ -162,7 +238,21 @@ impl Plan {
             }
             system.check().map_err(|fault| format!("systems[{i}] ({}): {fault}", system.name))?;
         }
+        for (i, hook) in self.hooks.iter().enumerate() {
+            check_name(&hook.name).map_err(|fault| format!("hooks[{i}].name: {fault}"))?;
+            let before = self.hooks[..i].iter().map(|other| &other.name);
+            if before.chain(self.systems.iter().map(|system| &system.name)).any(|name| *name == hook.name) {
+                return Err(format!("hooks[{i}].name: {:?} is there twice", hook.name));
+            }
+            hook.check().map_err(|fault| format!("hooks[{i}] ({}): {fault}", hook.name))?;
+        }
         Ok(())
+    }
+
+    /// The number of a hook where those of systems and of hooks are one list: systems come first.
+    #[must_use]
+    pub fn number_of_hook(&self, hook: usize) -> usize {
+        self.systems.len() + hook
     }
 
     fn check_schemas(&self) -> Result<(), String> {
@@ -199,21 +289,29 @@ impl Declared {
 }
 
 impl System {
+    /// What it may command.
+    #[must_use]
+    pub fn orders(&self) -> Orders<'_> {
+        let System { commands, topics, spawns, despawns, .. } = self;
+        Orders { commands, topics, spawns: *spawns, despawns: *despawns }
+    }
+
     /// Can it leave commands at all?
     #[must_use]
     pub fn may_command(&self) -> bool {
-        self.spawns || self.despawns || !self.commands.is_empty() || !self.topics.is_empty()
+        self.orders().is_any()
     }
 
     /// Every component that it names.
     pub fn components(&self) -> impl Iterator<Item = &String> {
-        self.queries.iter().flat_map(Query::components).chain(&self.commands)
+        self.queries.iter().flat_map(Query::components).chain(&self.gather).chain(&self.commands)
     }
 
     fn check(&self) -> Result<(), String> {
         if self.queries.len() > QUERIES_MAX {
             return Err(format!("queries: at most {QUERIES_MAX}"));
         }
+        check_names("gather", &self.gather, COMPONENTS_MAX)?;
         check_names("commands", &self.commands, COMPONENTS_MAX)?;
         check_names("topics", &self.topics, TOPICS_MAX)?;
         check_names("messages", &self.messages, MessageKind::ALL.len())?;
@@ -237,6 +335,42 @@ impl System {
                      apart by `with` and `without`"
                 ));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Hook {
+    /// Where it is asked or told.
+    #[must_use]
+    pub fn point(&self) -> Option<Point> {
+        Point::of_name(&self.point)
+    }
+
+    /// What it may command.
+    #[must_use]
+    pub fn orders(&self) -> Orders<'_> {
+        let Hook { commands, topics, spawns, despawns, .. } = self;
+        Orders { commands, topics, spawns: *spawns, despawns: *despawns }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Some(point) = self.point() else {
+            let known = Point::ALL.map(Point::name).join(", ");
+            return Err(format!("point: {:?} is none of {known}", self.point));
+        };
+        check_names("commands", &self.commands, COMPONENTS_MAX)?;
+        check_names("topics", &self.topics, TOPICS_MAX)?;
+        if point.is_filter() && self.orders().is_any() {
+            return Err("a filter leaves no commands; an action does".into());
+        }
+        if point != Point::Message && !self.about.is_empty() {
+            return Err("about: only what is said under a topic has one: use the point `message`".into());
+        }
+        let stars: Vec<_> = self.about.iter().map(|pattern| pattern.replace('*', "_")).collect();
+        stars.iter().try_for_each(|pattern| check_name(pattern)).map_err(|fault| format!("about: {fault} *"))?;
+        if self.about.len() > PATTERNS_MAX {
+            return Err(format!("about: at most {PATTERNS_MAX}"));
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ fn commands_are_read_whole_or_not_at_all() {
         topics: vec!["gust".into()],
         ..System::default()
     };
-    let read = |words: &[u32]| crate::command::read(&bytes(words), &system);
+    let read = |words: &[u32]| crate::command::read(&bytes(words), system.orders());
     let mark = || Valued { component: 1, words: vec![8, 9] };
     let all = [1, 5, 2, 6, 0, 3, 7, 1, 2, 8, 9, 4, 1, 1, 2, 8, 9, 4, 0, 5, 3, 0, 5, 0x3332_315b, 0x5d];
     let expected = vec![
@@ -125,7 +125,10 @@ fn commands_are_read_whole_or_not_at_all() {
     assert_eq!(refused(&[5, 0, 0, 1, 0xff]).1, "a message that is not UTF-8");
     let harmless = System { commands: vec!["X".into()], ..System::default() };
     for words in [[1, 5], [4, 0]] {
-        assert!(matches!(crate::command::read(&bytes(&words), &harmless), Err(Fault::Commands { word: 0, .. })));
+        assert!(matches!(
+            crate::command::read(&bytes(&words), harmless.orders()),
+            Err(Fault::Commands { word: 0, .. })
+        ));
     }
     // Every end that comes too soon is seen.
     let whole = [2, 5, 11, 17, 19];
@@ -144,7 +147,7 @@ fn a_plan_that_breaks_a_rule_names_the_place() {
     for (json, says) in [
         ("{".into(), "line 1"),
         (r#"{"abi":2,"systems":[{"name":"a"}]}"#.into(), "interface 2"),
-        (systems(""), "systems: 1 to 256"),
+        (systems(""), "neither systems nor hooks"),
         (systems(r#"{"name":"a"},{"name":"a"}"#), r#"systems[1].name: "a" is there twice"#),
         (systems(r#"{"name":"a b"}"#), "systems[0].name"),
         (systems(r#"{"name":"a","querys":[]}"#), "querys"),
@@ -159,6 +162,8 @@ fn a_plan_that_breaks_a_rule_names_the_place() {
         (query(r#"{"read":["X"],"without":["Y"],"added":["Y"]}"#), "added: Y has to be in"),
         (systems(r#"{"name":"a","messages":["Rain"]}"#), "Rain is none of ContactStarted"),
         (systems(r#"{"name":"a","topics":["t","t"]}"#), "topics: t is there twice"),
+        (systems(r#"{"name":"a","gather":["X","X"]}"#), "gather: X is there twice"),
+        (systems(r#"{"name":"a","gather":["no name"]}"#), "gather: "),
         (declared(r#"{"name":"lower","delivery":"state"}"#), "components[0]: schema lower"),
         (declared(r#"{"name":"A","delivery":"hidden"},{"name":"A","delivery":"hidden"}"#), "A is there twice"),
         (declared(TEXT), "components[0]: A.t: text and points"),
@@ -171,4 +176,107 @@ fn a_plan_that_breaks_a_rule_names_the_place() {
     Plan::parse(query(r#"{"read":["X"]},{"read":["X"]}"#).as_bytes()).expect("both read");
     let many = [r#"{"read":["X"]}"#; 9].join(",");
     assert!(refused(&query(&many)).contains("queries: at most 8"));
+}
+
+#[test]
+fn what_a_hook_is_handed_can_be_read_and_what_it_answers_is_checked() {
+    let told = [Told::Word(7), Told::Text("Ada"), Told::Text("h\u{e9}llo there, this is longer than sixteen bytes")];
+    let payload = Payload { point: Point::Chat, told: &told, config: &[5, 6], has_commands: false };
+    let mut buffer = vec![0xee; payload.bytes()];
+    payload.write(&mut buffer, Step { tick: 9, seed: 3, dt: 0.5, hz: 2 });
+    let word = |buffer: &[u8], at: usize| u32::from_le_bytes(*buffer[at..].first_chunk().unwrap()) as usize;
+    let (fields, config, room, room_bytes) =
+        (word(&buffer, 24), word(&buffer, 28), word(&buffer, 32), word(&buffer, 36));
+    assert_eq!((word(&buffer, 0), word(&buffer, 20), word(&buffer, 40), word(&buffer, 44)), (9, 2, 0, 1));
+    assert_eq!((word(&buffer, config), word(&buffer, config + 4), word(&buffer, fields)), (5, 6, 7));
+    for (i, text) in ["Ada", "h\u{e9}llo there, this is longer than sixteen bytes"].into_iter().enumerate() {
+        let (at, bytes) = (word(&buffer, fields + 4 + 8 * i), word(&buffer, fields + 8 + 8 * i));
+        assert_eq!(&buffer[at..at + bytes], text.as_bytes());
+        assert!(at.is_multiple_of(16) && at + bytes <= room);
+    }
+    assert_eq!((room_bytes, room + room_bytes), (1024, buffer.len()));
+
+    let mut answer = |text: &[u8], used: usize, returned: u32| {
+        buffer[room..room + text.len()].copy_from_slice(text);
+        buffer[40..44].copy_from_slice(&(used as u32).to_le_bytes());
+        payload.answer(returned, &buffer).map(|answer| format!("{answer:?}")).map_err(|fault| fault.kind())
+    };
+    assert_eq!(answer(b"hi", 2, 0), Ok("Pass".into()));
+    assert_eq!(answer(b"hi", 2, 1), Ok("Changed(\"hi\")".into()));
+    assert_eq!(answer(b"hi", 2, 2), Ok("Refused(\"hi\")".into()));
+    assert_eq!(answer(b"hi", 2, 3), Err("refused"));
+    assert_eq!(answer(b"\xff", 1, 1), Err("answer"));
+    assert_eq!(answer(b"", 1025, 1), Err("answer"));
+    assert_eq!(answer(b"", usize::MAX, 1), Err("answer"));
+    assert_eq!(answer(b"", 257, 2), Err("answer"), "a reason is shorter");
+
+    let told = [Told::Word(1), Told::Word(0), Told::Text("{}")];
+    let spawn = Payload { point: Point::Spawn, told: &told, config: &[], has_commands: false };
+    let mut buffer = vec![0; spawn.bytes()];
+    spawn.write(&mut buffer, Step { tick: 9, seed: 3, dt: 0.5, hz: 2 });
+    assert!(spawn.answer(1, &buffer).is_err(), "nothing can be changed there");
+    let action =
+        Payload { point: Point::Spawned, told: &[Told::Word(1), Told::Word(0)], config: &[], has_commands: true };
+    let mut buffer = vec![0; action.bytes()];
+    action.write(&mut buffer, Step { tick: 9, seed: 3, dt: 0.5, hz: 2 });
+    assert!(action.answer(2, &buffer).is_err() && action.answer(0, &buffer).is_ok());
+    for (used, is_fit) in [(0_u32, true), (4096, true), (4097, false), (6, false), (u32::MAX - 3, false)] {
+        buffer[40..44].copy_from_slice(&used.to_le_bytes());
+        assert_eq!(action.commands(&buffer).is_ok(), is_fit, "{used}");
+    }
+}
+
+#[test]
+fn a_pattern_means_topics() {
+    for (pattern, topic, is_meant) in [
+        ("*", "", true),
+        ("game.*", "game.move", true),
+        ("game.*", "game", false),
+        ("*.move", "game.a.move", true),
+        ("g*m*", "game", true),
+        ("g*m*", "ga", false),
+        ("a*b*c", "abxbc", true),
+        ("a", "ab", false),
+        ("", "a", false),
+    ] {
+        assert_eq!(hook::is_about(pattern, topic), is_meant, "{pattern} {topic}");
+    }
+}
+
+#[test]
+fn the_points_are_told_to_authors() {
+    let told = include_str!("../../../plugins/SIM.md");
+    assert!(told.contains(&Point::table()), "plugins/SIM.md is to have this table:\n{}", Point::table());
+    for point in Point::ALL {
+        assert_eq!(Point::of_name(point.name()), Some(point));
+        if let hook::HookKind::Filter { changes: Some((at, _)) } = point.kind() {
+            assert!(point.fields()[at].is_text);
+        }
+    }
+}
+
+#[test]
+fn hooks_that_no_world_takes_are_refused_before_any_code_runs() {
+    let plan = |hook: serde_json::Value| {
+        let plan = serde_json::json!({ "abi": 1, "systems": [{ "name": "move" }], "hooks": [{ "name": "a", "point": "joined" }, hook] });
+        Plan::parse(plan.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    let good =
+        plan(serde_json::json!({ "name": "b", "point": "message", "about": ["game.*"], "priority": -3 })).unwrap();
+    assert_eq!((good.hooks[0].priority, good.hooks[1].priority, good.number_of_hook(1)), (10, -3, 2));
+    for (hook, says) in [
+        (serde_json::json!({ "name": "b", "point": "chats" }), "\"chats\" is none of chat, message"),
+        (serde_json::json!({ "name": "a", "point": "chat" }), "\"a\" is there twice"),
+        (serde_json::json!({ "name": "move", "point": "chat" }), "\"move\" is there twice"),
+        (serde_json::json!({ "name": "b", "point": "chat", "despawns": true }), "a filter leaves no commands"),
+        (serde_json::json!({ "name": "b", "point": "chat", "about": ["x"] }), "use the point `message`"),
+        (serde_json::json!({ "name": "b", "point": "message", "about": ["x y"] }), "about: "),
+        (serde_json::json!({ "name": "b", "point": "joined", "commands": ["A", "A"] }), "A is there twice"),
+        (serde_json::json!({ "name": "b", "point": "joined", "when": 1 }), "unknown field"),
+    ] {
+        let error = plan(hook).unwrap_err();
+        assert!(error.contains(says), "{error}: {says}");
+    }
+    assert!(Plan::parse(br#"{"abi":1}"#).unwrap_err().to_string().contains("neither systems nor hooks"));
+    assert!(Plan::parse(br#"{"abi":1,"hooks":[{"name":"a","point":"chat"}]}"#).is_ok());
 }

@@ -112,10 +112,10 @@ impl Shapes {
         self.schemas.get(&id).map(|(schema, _)| schema)
     }
 
-    /// A component's schema by name.
+    /// A component's schema by name: the newest, where it had others before.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&ComponentSchema> {
-        self.schemas().find(|schema| schema.name == name)
+        self.schemas.values().rev().map(|(schema, _)| schema).find(|schema| schema.name == name)
     }
 
     /// All schemas by ascending id.

@@ -154,6 +154,13 @@ impl ComponentEntry {
         self.access.visit(entity, &mut |cell| cell.put_row(row))
     }
 
+    /// Why no world takes this record; `None` where it does. Of a component that has a column of words.
+    #[must_use]
+    pub fn refusal(&self, words: &[u32]) -> Option<String> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.guard.refusal(&bytes)
+    }
+
     /// Appends its exact bytes; `false` where the entity has none.
     pub fn canonical(&self, entity: EntityRef, out: &mut Vec<u8>) -> bool {
         self.access.visit(entity, &mut |cell| cell.put_canonical(out))
@@ -187,7 +194,7 @@ impl Catalogue {
     /// A faulty schema, or a name or number that another schema has.
     pub fn register_typed<T: Described>(world: &mut World) -> Result<ComponentId, RegisterError> {
         let bevy_id = world.register_component::<T>();
-        Self::add(world, T::schema(), bevy_id, T::WORDS, Arc::new(Typed::<T>(PhantomData)))
+        Self::add(world, T::schema(), false, bevy_id, T::WORDS, Arc::new(Typed::<T>(PhantomData)))
     }
 
     /// Registers a component from its schema alone; the same schema twice is registered once.
@@ -195,6 +202,23 @@ impl Catalogue {
     /// # Errors
     /// A faulty schema, text or points in it, a name or number that another schema has, a built-in number, or too many.
     pub fn register_dynamic(world: &mut World, schema: ComponentSchema) -> Result<ComponentId, RegisterError> {
+        Self::register_column(world, schema, false)
+    }
+
+    /// The same, also where an older schema has the name: a component registered at run time whose number is less. The
+    /// older one stays, with what entities have of it, and is found by its number alone.
+    ///
+    /// # Errors
+    /// As [`Catalogue::register_dynamic`].
+    pub fn register_newer(world: &mut World, schema: ComponentSchema) -> Result<ComponentId, RegisterError> {
+        Self::register_column(world, schema, true)
+    }
+
+    fn register_column(
+        world: &mut World,
+        schema: ComponentSchema,
+        is_newer: bool,
+    ) -> Result<ComponentId, RegisterError> {
         schema.check()?;
         let catalogue = world.resource::<Catalogue>().clone();
         if catalogue.by_name(&schema.name).is_some_and(|entry| *entry.schema == schema) {
@@ -210,22 +234,23 @@ impl Catalogue {
         if dynamic >= DYNAMIC_COMPONENTS_MAX || catalogue.0.list.len() >= COMPONENTS_MAX {
             return Err(RegisterError::Full { name: schema.name });
         }
-        catalogue.check_free(&schema)?;
+        catalogue.check_free(&schema, is_newer)?;
         let shared = Arc::new(schema.clone());
         let column = dynamic::register(world, shared);
-        Self::add(world, schema, column.bevy_id(), Some(column.word_count()), Arc::new(column))
+        Self::add(world, schema, is_newer, column.bevy_id(), Some(column.word_count()), Arc::new(column))
     }
 
     fn add(
         world: &mut World,
         schema: ComponentSchema,
+        is_newer: bool,
         bevy_id: BevyId,
         words: Option<usize>,
         access: Arc<dyn Access>,
     ) -> Result<ComponentId, RegisterError> {
         schema.check()?;
         let mut catalogue = world.resource_mut::<Catalogue>();
-        catalogue.check_free(&schema)?;
+        catalogue.check_free(&schema, is_newer)?;
         let guard = Arc::new(Guard::of(&schema));
         let entries = Arc::make_mut(&mut catalogue.0);
         let (id, index) = (schema.id, entries.list.len());
@@ -236,8 +261,10 @@ impl Catalogue {
         Ok(id)
     }
 
-    fn check_free(&self, schema: &ComponentSchema) -> Result<(), RegisterError> {
+    fn check_free(&self, schema: &ComponentSchema, is_newer: bool) -> Result<(), RegisterError> {
+        let is_older = |entry: &ComponentEntry| (ComponentId::FIRST_DYNAMIC..schema.id).contains(&entry.id());
         let taken = match (self.by_name(&schema.name), self.by_id(schema.id)) {
+            (Some(entry), None) if is_newer && is_older(entry) => return Ok(()),
             (Some(_), _) => "name",
             (_, Some(_)) => "id",
             (None, None) => return Ok(()),
@@ -257,6 +284,12 @@ impl Catalogue {
         self.0.by_name.get(name).map(|i| &self.0.list[*i])
     }
 
+    /// Has a newer schema its name?
+    #[must_use]
+    pub fn is_superseded(&self, entry: &ComponentEntry) -> bool {
+        self.by_name(&entry.schema.name).is_none_or(|newest| newest.id() != entry.id())
+    }
+
     /// The component that bevy knows by this number.
     #[must_use]
     pub fn by_bevy(&self, id: BevyId) -> Option<&ComponentEntry> {
@@ -274,7 +307,7 @@ impl Catalogue {
         self.0.by_id.values().map(|i| &self.0.list[*i])
     }
 
-    /// Every schema in the order of ids.
+    /// Every schema in the order of ids, superseded ones among them: who follows the world may still hear of those.
     pub fn schemas(&self) -> impl Iterator<Item = &ComponentSchema> {
         self.by_ids().map(|entry| &*entry.schema)
     }

@@ -22,7 +22,7 @@ use nonmax::NonMaxU32;
 
 use crate::catalogue::{Catalogue, ComponentEntry};
 use crate::guard::{BLOCK_ROWS, Guard};
-use crate::net_id::Networked;
+use crate::net_id::{Networked, entity_of};
 
 /// Words lie in a column as they lie in a batch.
 const _: () = assert!(cfg!(target_endian = "little"), "columns are copied byte by byte");
@@ -96,6 +96,51 @@ pub struct ColumnQuery {
     rows: usize,
     /// Room for putting rows in order.
     order: Vec<(NetId, Segment)>,
+}
+
+/// Finds rows of any entity by its id. For one world: another has other components.
+pub struct Lookup {
+    columns: Vec<Plain>,
+}
+
+impl Lookup {
+    /// Prepares to look these components up.
+    ///
+    /// # Errors
+    /// A component that the world does not know, or that has no column of words.
+    pub fn new(world: &World, names: &[String]) -> Result<Self, ColumnError> {
+        let catalogue = world.resource::<Catalogue>();
+        let entry = |name: &String| catalogue.by_name(name).ok_or_else(|| ColumnError::Unknown(name.clone()));
+        let columns = names.iter().map(|name| Plain::of(entry(name)?)).collect::<Result<_, _>>()?;
+        Ok(Lookup { columns })
+    }
+
+    /// Words of a row of a component.
+    #[must_use]
+    pub fn words(&self, component: usize) -> Option<usize> {
+        self.columns.get(component).map(|column| column.words)
+    }
+
+    /// Copies an entity's row of a component; `false` where it has none.
+    ///
+    /// # Panics
+    /// There is no such component, or `row` has other bytes than its words.
+    pub fn copy(&self, world: &World, component: usize, id: NetId, row: &mut [u8]) -> bool {
+        let Plain { bevy_id, words, .. } = &self.columns[component];
+        assert_eq!(row.len(), words * 4, "a row of the component");
+        let place = entity_of(world, id).and_then(|entity| world.get_entity(entity).ok());
+        let Some(place) = place.map(|entity| entity.location()) else { return false };
+        let Some(table) = world.storages().tables.get(place.table_id) else { return false };
+        let Some(column) = table.get_column(*bevy_id) else { return false };
+        assert!(place.table_row.index() < table.entity_count() as usize, "an entity is in its table");
+        // SAFETY: the row is one of the table's, and its column has `[u32; words]` there, initialised (see `Plain`). The
+        // world is borrowed, so nobody writes it meanwhile.
+        row.copy_from_slice(unsafe {
+            let data = column.get_data_unchecked(place.table_row).as_ptr();
+            std::slice::from_raw_parts(data.cast::<u8>(), words * 4)
+        });
+        true
+    }
 }
 
 /// Rows that were not taken back.

@@ -68,7 +68,11 @@ macro_rules! call {
 
 impl Service {
     pub(super) fn new(loaded: Loaded, plugin: &str, rights: Rights, config: &str, ports: Arc<dyn Ports>) -> Self {
-        let meter = Arc::new(Meter::of(names(loaded.plan())));
+        let meter = {
+            let names = names(loaded.plan());
+            let count = names.len();
+            Arc::new(Meter::of(names, count))
+        };
         Service {
             who: Who { plugin: plugin.into(), rights: Arc::new(rights), depth: 0 },
             config: config.into(),

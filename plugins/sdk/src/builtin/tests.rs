@@ -11,7 +11,7 @@ use crate::schema::Schema;
 fn read(schema: Schema, id: u16) -> ComponentSchema {
     let leaked: &'static [Schema] = Box::leak(Box::new([Schema { is_builtin: false, ..schema }]));
     let systems: &'static [SystemPlan] = &[SystemPlan { name: "none", params: &[] }];
-    let plan = PluginPlan { components: leaked, config: None, systems };
+    let plan = PluginPlan { components: leaked, config: None, systems, hooks: &[] };
     let (bytes, len) = render::<{ 32 * 1024 }>(&plan);
     let mut plan: Value = serde_json::from_slice(&bytes[..len]).unwrap();
     let mut schema = plan["components"][0].take();

@@ -3,7 +3,7 @@
 //! It is done twice: once to count the bytes, and once into an array of so many.
 
 use super::names::{Lists, Names};
-use super::{Order, ParamPlan, PluginPlan, SystemPlan, components, despawns, spawns};
+use super::{HookPlan, Order, ParamPlan, PluginPlan, SystemPlan, components, despawns, spawns};
 use crate::schema::{Delivery, FieldSchema, Given, Kind, Schema};
 
 /// The JSON of a plan and its bytes. With an `N` of 0 they are counted alone.
@@ -33,7 +33,18 @@ pub const fn render<const N: usize>(plan: &PluginPlan) -> ([u8; N], usize) {
         json.system(&plan.systems[i]);
         i += 1;
     }
-    json.text("]}");
+    json.text("]");
+    if !plan.hooks.is_empty() {
+        json.text(",\"hooks\":[");
+        i = 0;
+        while i < plan.hooks.len() {
+            json.comma(i);
+            json.hook(&plan.hooks[i]);
+            i += 1;
+        }
+        json.text("]");
+    }
+    json.text("}");
     assert!(json.len <= 64 * 1024, "the plan has more than 64 KiB");
     (json.bytes, json.len)
 }
@@ -197,6 +208,7 @@ impl<const N: usize> Json<N> {
         self.text("{\"name\":");
         self.quoted(system.name);
         let (mut i, mut queries, mut messages, mut topics) = (0, 0, Names::EMPTY, Names::EMPTY);
+        let mut gathered = Names::EMPTY;
         while i < system.params.len() {
             match &system.params[i] {
                 ParamPlan::Query { terms, filters } => {
@@ -206,6 +218,7 @@ impl<const N: usize> Json<N> {
                 }
                 ParamPlan::Messages(name) => messages.push_once(name),
                 ParamPlan::Topic(name) => topics.push_once(name),
+                ParamPlan::Gather(name) => gathered.push_once(name),
                 _ => {}
             }
             i += 1;
@@ -213,11 +226,48 @@ impl<const N: usize> Json<N> {
         if queries > 0 {
             self.text("]");
         }
+        self.names(",\"gather\":", &gathered);
         self.names(",\"messages\":", &messages);
-        i = 0;
-        while i < system.params.len() {
-            if let ParamPlan::Commands(orders) = system.params[i] {
+        self.orders(system.params);
+        self.names(",\"topics\":", &topics);
+        self.text("}");
+    }
+
+    const fn orders(&mut self, params: &[ParamPlan]) {
+        let mut i = 0;
+        while i < params.len() {
+            if let ParamPlan::Commands(orders) = params[i] {
                 self.commands(orders);
+            }
+            i += 1;
+        }
+    }
+
+    const fn hook(&mut self, hook: &HookPlan) {
+        hook.check();
+        self.text("{\"name\":");
+        self.quoted(hook.name);
+        self.text(",\"point\":");
+        self.quoted(hook.point);
+        if hook.priority != HookPlan::PRIORITY {
+            self.text(if hook.priority < 0 { ",\"priority\":-" } else { ",\"priority\":" });
+            self.whole(hook.priority.unsigned_abs());
+        }
+        let (mut i, mut topics) = (0, Names::EMPTY);
+        if !hook.about.is_empty() {
+            self.text(",\"about\":[");
+            while i < hook.about.len() {
+                self.comma(i);
+                self.quoted(hook.about[i]);
+                i += 1;
+            }
+            self.text("]");
+        }
+        self.orders(hook.params);
+        i = 0;
+        while i < hook.params.len() {
+            if let ParamPlan::Topic(name) = hook.params[i] {
+                topics.push_once(name);
             }
             i += 1;
         }

@@ -226,3 +226,41 @@ fn chance_is_the_seeds() {
     assert!((0.95..1.05).contains(&mean), "{mean}");
     assert!((0..1_000).all(|_| rng.below(7) < 7));
 }
+
+/// Follows another.
+#[derive(Component)]
+#[repr(C)]
+struct Follows {
+    whom: Entity,
+}
+
+#[system]
+fn follow(mut all: Query<(&mut Transform, &Follows)>, places: Gather<Transform>, counts: Gather<Count>) {
+    all.for_each(|(place, follows)| {
+        match places.of(follows.whom) {
+            Some(other) => place.position = other.position,
+            None => place.position = [-1.0; 3],
+        }
+        let mut found = [Found::default(); 3];
+        let there = counts.all(&[follows.whom, Entity(1), Entity(99)], &mut found);
+        assert_eq!(there, found.iter().filter(|found| found.value().is_some()).count());
+        place.scale[0] += there as f32;
+    });
+}
+
+#[test]
+fn other_entities_are_looked_up_as_they_were() {
+    let mut bench = Bench::new();
+    let at = |x: f32| Transform { position: [x, 0.0, 0.0], ..Transform::default() };
+    let first = bench.spawn((at(1.0), Follows { whom: Entity(2) }));
+    let second = bench.spawn((at(2.0), Follows { whom: first }, Count::default()));
+    let lost = bench.spawn((at(3.0), Follows { whom: Entity(99) }));
+    bench.run::<follow>().unwrap();
+    let of = |entity| bench.of::<Transform>(entity);
+    // Both change places: each sees the other as it was.
+    assert_eq!((of(first).position[0], of(second).position[0], of(lost).position[0]), (2.0, 1.0, -1.0));
+    assert_eq!((of(first).scale[0], of(second).scale[0], of(lost).scale[0]), (2.0, 1.0, 1.0));
+    let plan = crate::plan::PluginPlan { components: &[], config: None, systems: &[follow::PLAN], hooks: &[] };
+    let (json, len) = crate::plan::render::<8192>(&plan);
+    assert!(std::str::from_utf8(&json[..len]).unwrap().contains(r#""gather":["Transform","Count"]"#));
+}

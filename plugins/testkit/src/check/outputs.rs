@@ -50,7 +50,7 @@ fn check_rows(bench: &mut Bench<'_>, batch: &Batch, output: &Output, wish: Wish)
 fn check_commands(bench: &mut Bench<'_>, output: &Output, wish: Wish) {
     let bytes: Vec<u8> = output.commands.iter().flat_map(|word| word.to_le_bytes()).collect();
     // What is malformed was a fault of the run.
-    let commands = command::read(&bytes, bench.system).unwrap_or_default();
+    let commands = command::read(&bytes, bench.system.orders()).unwrap_or_default();
     for (i, command) in commands.iter().enumerate() {
         if let Some(reason) = refusal(bench, command) {
             let message = format!("a world would pass over command {i}: {reason}");

@@ -1,7 +1,6 @@
-//! What a system wants done besides its columns, under the rules that hold for the control plane's operations.
+//! What a system or an action wants done, under the rules that hold for the control plane's operations.
 
 use bevy_ecs::world::World;
-use hd1_abi::plan::System;
 use hd1_abi::{Command, Valued, value};
 use hd1_core::{NetId, PlayerId};
 use hd1_protocol::Operation;
@@ -24,13 +23,13 @@ pub(super) struct PassedOver {
 /// Carries them out, one after the other.
 pub(super) fn all(
     world: &mut World,
-    plan: &System,
+    topics: &[String],
     components: &[ComponentEntry],
     commands: Vec<Command>,
 ) -> PassedOver {
     let mut passed_over = PassedOver::default();
     for command in commands {
-        if let Err(reason) = one(world, plan, components, command) {
+        if let Err(reason) = one(world, topics, components, command) {
             passed_over.count = passed_over.count.saturating_add(1);
             passed_over.first.get_or_insert(reason);
         }
@@ -38,7 +37,7 @@ pub(super) fn all(
     passed_over
 }
 
-fn one(world: &mut World, plan: &System, components: &[ComponentEntry], command: Command) -> Result<(), String> {
+fn one(world: &mut World, topics: &[String], components: &[ComponentEntry], command: Command) -> Result<(), String> {
     let said = |error: OpError| error.message;
     match command {
         Command::Despawn { entity } => {
@@ -60,7 +59,7 @@ fn one(world: &mut World, plan: &System, components: &[ComponentEntry], command:
         Command::Say { player, topic, json } => {
             let data = serde_json::from_str(&json).map_err(|error| format!("a message is not JSON: {error}"))?;
             let to = if player == 0 { To::Everyone } else { To::Player(PlayerId(player)) };
-            messages::send_bounded(world, &plan.topics[topic], &to, &data).map_err(said)
+            messages::send_bounded(world, &topics[topic], &to, &data).map_err(said)
         }
     }
 }

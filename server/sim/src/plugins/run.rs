@@ -2,10 +2,10 @@
 
 use bevy_ecs::message::Messages;
 use bevy_ecs::world::{Mut, World};
-use hd1_abi::{Fault, Guest, Layout, Line, MessageKind, Module, News, Rows, command};
+use hd1_abi::{Fault, Gather, Guest, Layout, Line, MessageKind, Module, News, Rows, command};
 use hd1_core::NetId;
 use hd1_world::Refused;
-use hd1_world::columns::ColumnQuery;
+use hd1_world::columns::{ColumnQuery, Lookup};
 
 use super::{Attached, Plugin, PluginFault, Prepared, Running, apply};
 use crate::limits::MESSAGES_PER_SYSTEM_MAX;
@@ -17,18 +17,34 @@ use crate::step::Step;
 
 /// Where and when: the same for all of a tick.
 #[derive(Clone, Copy)]
-struct Moment {
+pub(super) struct Moment {
     step: Step,
     seed: u64,
-    world: u128,
+    /// As logs name it.
+    pub world: u128,
+}
+
+impl Moment {
+    pub fn of(world: &World) -> Self {
+        let config = &world.resource::<Config>().0;
+        Moment { step: *world.resource::<Step>(), seed: config.seed, world: config.session.0.as_u128() }
+    }
+
+    /// What a plugin's system or hook draws by chance from, by its number.
+    pub fn seed_of(&self, plugin: u64, number: usize) -> u64 {
+        mix(self.seed ^ mix(plugin ^ mix(self.step.tick.0 ^ (number as u64) << 48)))
+    }
+
+    pub fn step(&self, seed: u64) -> hd1_abi::Step {
+        hd1_abi::Step { tick: self.step.tick.0, seed, dt: self.step.dt, hz: self.step.rate.hz() }
+    }
 }
 
 pub(super) fn run_all(world: &mut World) {
     if world.resource::<Attached>().list.is_empty() {
         return;
     }
-    let config = &world.resource::<Config>().0;
-    let moment = Moment { step: *world.resource::<Step>(), seed: config.seed, world: config.session.0.as_u128() };
+    let moment = Moment::of(world);
     world.resource_scope(|world, mut attached: Mut<Attached>| {
         for plugin in attached.list.iter_mut().filter(|plugin| plugin.spec.runs) {
             if let Err((system, fault)) = run_one(world, plugin, moment) {
@@ -43,29 +59,35 @@ pub(super) fn run_all(world: &mut World) {
 
 /// Runs a plugin's systems in their order, up to the first that faults.
 fn run_one(world: &mut World, plugin: &mut Plugin, moment: Moment) -> Result<(), (Option<usize>, Fault)> {
-    let Some(Running { module, config, systems }) = &mut plugin.running else { return Ok(()) };
+    let Some(running) = plugin.running.as_mut().filter(|running| !running.rests) else { return Ok(()) };
+    let Running { module, config, systems, hooks, held, rests, .. } = running;
+    if systems.is_empty() {
+        return Ok(());
+    }
     // What it may use is for the tick: many systems have no more than one.
-    let taken = module.take().and_then(|mut guest| guest.begin_tick().map(|()| guest));
-    let mut guest = taken.map_err(|fault| {
+    let guest = held.guest().map_err(|fault| {
         module.tell(moment.world, 0, News::Fault(&fault));
         (None, fault)
     })?;
     let (mut ran, mut refused) = (Ok(()), 0);
     for (i, system) in systems.iter_mut().enumerate() {
-        let seed = mix(moment.seed ^ mix(plugin.seed ^ mix(moment.step.tick.0 ^ (i as u64) << 48)));
-        let step = hd1_abi::Step { tick: moment.step.tick.0, seed, dt: moment.step.dt, hz: moment.step.rate.hz() };
+        let step = moment.step(moment.seed_of(plugin.seed, i));
         let mut run = Run { world: &mut *world, system, guest: &mut *guest, module: &**module, i, at: moment.world };
         match run.run(step, config) {
             Ok(rows) => refused += u64::from(rows),
             Err(fault) => {
                 module.tell(moment.world, i, News::Fault(&fault));
                 guest.break_down();
+                // Its actions would be handed another guest, and all that a tick may use once more.
+                *rests = !hooks.is_empty();
                 ran = Err((Some(i), fault));
                 break;
             }
         }
     }
-    module.give(guest);
+    if hooks.is_empty() || *rests {
+        held.give_back();
+    }
     if refused > 0 {
         world.resource_mut::<TickOutput>().plugin_refusals.push((plugin.spec.id.clone(), refused));
     }
@@ -98,12 +120,12 @@ impl Run<'_> {
         for (m, kind) in self.system.messages.iter().enumerate() {
             tell(self.world, *kind, &mut batch[layout.messages(m)]);
         }
-        self.guest.run(self.i)?;
+        self.guest.run(self.i, &Others { world: self.world, lookup: &self.system.lookup })?;
         let plan = &self.module.plan().systems[self.i];
         // All that may be a fault comes before the first change.
         let command_bytes = layout.commands(self.guest.output())?;
         let mut bytes_out = command_bytes.len();
-        let commands = command::read(command_bytes, plan)?;
+        let commands = command::read(command_bytes, plan.orders())?;
         let mut refused = Refused::default();
         for (q, query) in self.system.queries.iter().enumerate() {
             for column in 0..plan.queries[q].write.len() {
@@ -117,13 +139,9 @@ impl Run<'_> {
         if let Some((id, what)) = refused.first {
             self.module.tell(self.at, self.i, News::Rows(refused.rows, &format!("entity {id}: {what}")));
         }
-        let (module, world, i) = (self.module, self.at, self.i);
-        self.guest.take_log(&mut |line| match line {
-            Line::Said(level, text) => module.tell(world, i, News::Said(level, text)),
-            Line::Dropped(count) => module.tell(world, i, News::Unsaid(count)),
-        });
+        pass_on_log(self.guest, self.module, self.at, self.i);
         if !commands.is_empty() {
-            let passed_over = apply::all(self.world, plan, &self.system.commands, commands);
+            let passed_over = apply::all(self.world, &plan.topics, &self.system.commands, commands);
             if let Some(first) = passed_over.first {
                 self.module.tell(self.at, self.i, News::Commands(passed_over.count, &first));
             }
@@ -140,6 +158,30 @@ impl Run<'_> {
         told.extend(messages.iter().map(|kind| count(self.world, *kind)));
         layout.lay(Rows { queries: rows, messages: told });
     }
+}
+
+/// The world as it is when a run begins.
+struct Others<'a> {
+    world: &'a World,
+    lookup: &'a Lookup,
+}
+
+impl Gather for Others<'_> {
+    fn words(&self, component: usize) -> Option<usize> {
+        self.lookup.words(component)
+    }
+
+    fn copy(&self, component: usize, entity: u32, row: &mut [u8]) -> bool {
+        self.lookup.copy(self.world, component, NetId(entity), row)
+    }
+}
+
+/// Tells what the last run logged.
+pub(super) fn pass_on_log(guest: &mut dyn Guest, module: &dyn Module, world: u128, number: usize) {
+    guest.take_log(&mut |line| match line {
+        Line::Said(level, text) => module.tell(world, number, News::Said(level, text)),
+        Line::Dropped(count) => module.tell(world, number, News::Unsaid(count)),
+    });
 }
 
 fn copy_out(world: &World, query: &ColumnQuery, layout: &Layout, q: usize, batch: &mut [u8]) {
@@ -189,7 +231,7 @@ fn tell(world: &World, kind: MessageKind, out: &mut [u8]) {
 }
 
 /// One number spread over all bits (the finaliser of SplitMix64).
-fn mix(mut x: u64) -> u64 {
+pub(super) fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

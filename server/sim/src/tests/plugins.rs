@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use hd1_abi::plan::Plan;
-use hd1_abi::{Fault, Guest, Line, LogLevel, Module, Modules, News, Ran};
+use hd1_abi::{Fault, Gather, Guest, Line, LogLevel, Module, Modules, News, Ran};
 use hd1_protocol::message::OpErrorCode;
 
 use super::*;
@@ -32,6 +32,19 @@ impl Batch<'_> {
         self.word(self.word(24) + 4 * i)
     }
 
+    /// A text among what a hook is told: the word where its place stands.
+    fn text(&self, word: usize) -> String {
+        let (at, bytes) = (self.table(word), self.table(word + 1));
+        String::from_utf8(self.0[at..at + bytes].to_vec()).unwrap()
+    }
+
+    /// What a filter answers.
+    fn answer(&mut self, text: &str) {
+        let at = self.word(32);
+        self.0[at..at + text.len()].copy_from_slice(text.as_bytes());
+        self.put(40, text.len() as u32);
+    }
+
     fn tick(&self) -> usize {
         self.word(0)
     }
@@ -47,6 +60,7 @@ impl Batch<'_> {
 }
 
 type Run = fn(usize, &mut Batch<'_>) -> Result<(), Fault>;
+type Hook = fn(usize, &mut Batch<'_>) -> Result<u32, Fault>;
 
 /// What was told: of which system, and what.
 type Told = Arc<Mutex<Vec<(usize, String)>>>;
@@ -55,6 +69,7 @@ type Told = Arc<Mutex<Vec<(usize, String)>>>;
 struct Toy {
     plan: Arc<Plan>,
     run: Run,
+    hook: Hook,
     told: Told,
 }
 
@@ -63,7 +78,7 @@ impl Module for Toy {
         &self.plan
     }
     fn take(&self) -> Result<Box<dyn Guest>, Fault> {
-        Ok(Box::new(ToyGuest { run: self.run, bytes: Vec::new(), is_broken: false }))
+        Ok(Box::new(ToyGuest { run: self.run, hook: self.hook, bytes: Vec::new(), is_broken: false }))
     }
     fn give(&self, _: Box<dyn Guest>) {}
     fn tell(&self, _: u128, system: usize, news: News<'_>) {
@@ -74,8 +89,23 @@ impl Module for Toy {
     }
 }
 
+thread_local! {
+    /// The first word of component 0 of entities 1 to 9, as the run under way may look them up.
+    static GATHERED: std::cell::RefCell<Vec<Option<u32>>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+fn gathered(others: &dyn Gather) -> Vec<Option<u32>> {
+    let Some(words) = others.words(0) else { return Vec::new() };
+    let look = |entity| {
+        let mut row = vec![0; words * 4];
+        others.copy(0, entity, &mut row).then(|| u32::from_le_bytes(*row.first_chunk().unwrap()))
+    };
+    (1..10).map(look).collect()
+}
+
 struct ToyGuest {
     run: Run,
+    hook: Hook,
     bytes: Vec<u8>,
     is_broken: bool,
 }
@@ -85,8 +115,12 @@ impl Guest for ToyGuest {
         self.bytes.resize(self.bytes.len().max(bytes), 0xee);
         Ok(&mut self.bytes)
     }
-    fn run(&mut self, system: usize) -> Result<Ran, Fault> {
+    fn run(&mut self, system: usize, others: &dyn Gather) -> Result<Ran, Fault> {
+        GATHERED.set(gathered(others));
         (self.run)(system, &mut Batch(&mut self.bytes)).map(|()| Ran::default())
+    }
+    fn hook(&mut self, hook: usize, _: usize) -> Result<(Ran, u32), Fault> {
+        (self.hook)(hook, &mut Batch(&mut self.bytes)).map(|returned| (Ran::default(), returned))
     }
     fn output(&self) -> &[u8] {
         &self.bytes
@@ -114,9 +148,18 @@ impl Modules for Shelf {
 }
 
 impl Shelf {
-    fn with(mut self, hash: &str, plan: Json, run: Run) -> Self {
+    fn with(self, hash: &str, plan: Json, run: Run) -> Self {
+        self.put(hash, plan, run, |_, _| Ok(0))
+    }
+
+    /// A module of hooks.
+    fn hooked(self, hash: &str, hooks: Json, hook: Hook) -> Self {
+        self.put(hash, json!({ "abi": 1, "hooks": hooks }), |_, _| Ok(()), hook)
+    }
+
+    fn put(mut self, hash: &str, plan: Json, run: Run, hook: Hook) -> Self {
         let plan = Arc::new(Plan::parse(plan.to_string().as_bytes()).unwrap());
-        self.0.insert(hash.into(), Toy { plan, run, told: Told::default() });
+        self.0.insert(hash.into(), Toy { plan, run, hook, told: Told::default() });
         self
     }
 
@@ -238,7 +281,7 @@ fn a_list_that_is_refused_leaves_the_old_one_at_work() {
         (bad("text"), OpErrorCode::Invalid, "Geometry has no column"),
         (bad("owner"), OpErrorCode::Invalid, "a system cannot write Owner: the server alone does"),
         (bad("parent"), OpErrorCode::Invalid, "a system cannot write Parent; insert it by a command"),
-        (bad("seize"), OpErrorCode::Invalid, "cannot insert or remove Authority"),
+        (bad("seize"), OpErrorCode::Invalid, "a plugin cannot insert or remove Authority"),
         (vec![spec("a:a", "lift"), spec("a:a", "lift")], OpErrorCode::Invalid, "a:a is there twice"),
         (vec![config], OpErrorCode::Invalid, "config.factor: must be <= 10"),
         (vec![misspelt], OpErrorCode::Invalid, "config.faktor: unknown field"),
@@ -451,3 +494,36 @@ fn systems_are_told_of_players_and_contacts_and_draw_by_their_seed() {
     assert_eq!(contacts, 1);
     assert_eq!(seeds.len(), 30, "each tick has a seed of its own");
 }
+
+#[test]
+fn a_system_looks_up_what_other_entities_were_when_its_run_began() {
+    let mut plan = lift_plan();
+    plan["systems"][0]["gather"] = json!(["Lift"]);
+    plan["systems"].as_array_mut().unwrap().push(json!({ "name": "look", "queries": [{ "read": ["Transform"] }] }));
+    let shelf = Shelf::default()
+        .with("look", plan, |system, batch| {
+            let seen = GATHERED.take();
+            if system == 1 {
+                assert!(seen.is_empty(), "its plan names nothing");
+                return Ok(());
+            }
+            let speed = (batch.tick() > 3).then_some(3.0_f32.to_bits());
+            assert_eq!(seen, [speed, None, None, None, None, None, None, None, None]);
+            Ok(())
+        })
+        .with("text", json!({ "abi": 1, "systems": [{ "name": "a", "gather": ["Geometry"] }] }), lift)
+        .with("unknown", json!({ "abi": 1, "systems": [{ "name": "a", "gather": ["Nothing"] }] }), lift);
+    let mut sim = world(&shelf);
+    attach(&mut sim, vec![spec("toy:look", "look")]).unwrap();
+    tick(&mut sim, vec![]);
+    tick(&mut sim, vec![]);
+    admin(&mut sim, update(NetId(1), json!({ "Lift": { "speed": 3.0 } }))).unwrap();
+    assert!(tick(&mut sim, vec![]).plugin_faults.is_empty());
+    for (hash, says) in [("text", "Geometry has text, points"), ("unknown", "no component Nothing")] {
+        let refused = attach(&mut sim, vec![spec("a:a", hash)]).unwrap_err();
+        assert!(refused.message.contains(says), "{}", refused.message);
+    }
+}
+
+mod hooks;
+mod migration;
