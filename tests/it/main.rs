@@ -9,6 +9,7 @@ mod hostile;
 mod interest;
 mod lifecycle;
 mod messages;
+mod other_languages;
 mod packages;
 mod participants;
 mod plugins;

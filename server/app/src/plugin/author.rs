@@ -34,6 +34,9 @@ pub enum Author {
         sdk: Option<PathBuf>,
     },
     /// Build a plugin's module for WebAssembly, put it where plugin.toml names it, and pack it.
+    ///
+    /// Where there is a Cargo.toml cargo builds it; else, where there is a Makefile, make does, whose first target is the
+    /// module; else it is taken as it lies there.
     Build {
         #[command(flatten)]
         project: Project,
@@ -43,7 +46,8 @@ pub enum Author {
     },
     /// Load a module as a server does, and tell what it brings and what its systems touch.
     Check(Module),
-    /// Test a plugin: `cargo test`, then its systems in the real host, on batches that nobody wrote.
+    /// Test a plugin: `cargo test` where there is a Cargo.toml, then its systems in the real host, on batches that nobody
+    /// wrote.
     ///
     /// Fails where a system faults on a valid batch, keeps anything from run to run, commands what it may not, or takes
     /// too much fuel; warns where it depends on the order of rows or writes what no world takes. What lies in
@@ -94,7 +98,7 @@ pub struct Project {
     pub folder: PathBuf,
 }
 
-/// A project, which is built first, or a module.
+/// A project, which is built first where anything is there to build it with, or a module.
 #[derive(Args)]
 pub struct Module {
     /// The folder with plugin.toml in it, a package, or a module.
@@ -111,7 +115,7 @@ pub struct Module {
 /// Does what the command line says.
 ///
 /// # Errors
-/// A file cannot be read or written, cargo fails, or a plugin is at fault.
+/// A file cannot be read or written, cargo or make fails, or a plugin is at fault.
 pub(super) fn run(command: &Author) -> Result<()> {
     match command {
         Author::New { folder, id, sdk } => new::begin(folder, id.as_ref(), sdk.as_deref()),

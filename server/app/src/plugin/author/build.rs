@@ -1,4 +1,4 @@
-//! Builds a project by cargo and puts its module and its package where they belong.
+//! Builds a project and puts its module and its package where they belong: by cargo, or by make in any other language.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::project::Project;
+use super::project::{Builder, CARGO_TOML, Project};
 use crate::plugin::package;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -21,7 +21,7 @@ pub(super) fn build_and_pack(folder: &Path, key: Option<&Path>) -> Result<()> {
     package::pack(&project.folder, Some(&project.package()), key)
 }
 
-/// How much cargo prints.
+/// How much cargo or make prints.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Say {
     /// What it does.
@@ -33,14 +33,39 @@ pub(super) enum Say {
 /// Builds the module and puts it where the manifest names it.
 pub(super) fn build(project: &Project, say: Say) -> Result<PathBuf> {
     let module = project.module()?;
+    match project.builder() {
+        Builder::Cargo => build_by_cargo(project, &module, say)?,
+        Builder::Make => make(project, say)?,
+        Builder::Author => {}
+    }
+    ensure!(
+        module.is_file(),
+        "{}: there is no such module: build it, or put a Makefile beside plugin.toml that does",
+        module.display()
+    );
+    Ok(module)
+}
+
+fn build_by_cargo(project: &Project, module: &Path, say: Say) -> Result<()> {
     check_target()?;
     let built = compile(project, say)?;
     let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     if let Some(folder) = module.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    package::write_whole(&module, &bytes)?;
-    Ok(module)
+    package::write_whole(module, &bytes)
+}
+
+/// Lets make bring the module up to date. It prints on stderr, since stdout is for what `hd1` says.
+fn make(project: &Project, say: Say) -> Result<()> {
+    let mut command = Command::new("make");
+    command.current_dir(&project.folder).stdout(Stdio::from(std::io::stderr()));
+    if say == Say::Faults {
+        command.arg("--silent");
+    }
+    let status = command.status().context("cannot run make, which builds what has a Makefile: install it")?;
+    ensure!(status.success(), "{} does not build; make has said above where", project.manifest.plugin.id);
+    Ok(())
 }
 
 /// Cargo in the project's folder, where its own settings count.
@@ -78,7 +103,7 @@ fn compile(project: &Project, say: Say) -> Result<PathBuf> {
     let mut child = started(command.stdout(Stdio::piped()).spawn())?;
     let mut built = None;
     if let Some(stdout) = child.stdout.take() {
-        let manifest = project.folder.join("Cargo.toml");
+        let manifest = project.folder.join(CARGO_TOML);
         for line in BufReader::new(stdout).lines() {
             built = module_in(&line.context("cargo broke off")?, &manifest).or(built);
         }

@@ -16,7 +16,7 @@ use hd1_manifest::Manifest;
 use serde_json::json;
 
 use super::build::{Say, build};
-use super::project::Project;
+use super::project::{Builder, CARGO_TOML, MAKEFILE, Project};
 use crate::plugin::args::Server;
 use crate::plugin::remote::{Body, Remote};
 use crate::plugin::{package, print};
@@ -26,26 +26,28 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// An editor that saves several files, or one in two steps, is waited for.
 const QUIET: Duration = Duration::from_millis(150);
 /// What is watched: folders with all that is in them, and files.
-const WATCHED: [&str; 4] = ["src", "Cargo.toml", ".cargo", Manifest::PATH];
+const WATCHED: [&str; 5] = ["src", CARGO_TOML, ".cargo", MAKEFILE, Manifest::PATH];
 /// Sessions that are asked for at a time.
 const PAGE: usize = 200;
 
 /// The command. Returns where the first round fails for another reason than the plugin itself.
 pub(super) fn follow(folder: &Path, sessions: &[SessionId], server: &Server) -> Result<()> {
     let remote = Remote::of(server)?;
-    let folder = Project::open(folder)?.folder;
+    let project = Project::open(folder)?;
+    let watched = watched(&project)?;
+    let folder = project.folder;
     // A server that is not there, or a token that is none, is no matter of what is saved next.
     let _: SessionList = remote.ask("GET", "/api/sessions?limit=1", Body::None)?;
     let mut word = "began";
     loop {
-        let seen = states(&folder);
+        let seen = states(&watched);
         match round(&folder, sessions, &remote) {
             Ok(told) => print::say(&format!("{word} → {told}"))?,
-            // What cargo or the server said; the version that runs stays.
+            // What the compiler or the server said; the version that runs stays.
             Err(error) => eprintln!("{word} → not taken, what runs stays: {error:#}"),
         }
         word = "saved";
-        wait_for_change(&folder, &seen);
+        wait_for_change(&watched, &seen);
     }
 }
 
@@ -100,15 +102,24 @@ fn attach(remote: &Remote, session: SessionId, id: &str) -> Result<()> {
 /// When each file was changed, and how long it is.
 type States = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
-fn wait_for_change(folder: &Path, seen: &States) {
-    let mut last = states(folder);
+fn watched(project: &Project) -> Result<Vec<PathBuf>> {
+    let mut paths: Vec<_> = WATCHED.iter().map(|name| project.folder.join(name)).collect();
+    // What others write is all that there is to see; what is built here would be seen twice.
+    if project.builder() == Builder::Author {
+        paths.push(project.module()?);
+    }
+    Ok(paths)
+}
+
+fn wait_for_change(watched: &[PathBuf], seen: &States) {
+    let mut last = states(watched);
     while last == *seen {
         thread::sleep(LOOK_INTERVAL);
-        last = states(folder);
+        last = states(watched);
     }
     loop {
         thread::sleep(QUIET);
-        let now = states(folder);
+        let now = states(watched);
         if now == last {
             return;
         }
@@ -116,10 +127,10 @@ fn wait_for_change(folder: &Path, seen: &States) {
     }
 }
 
-fn states(folder: &Path) -> States {
+fn states(watched: &[PathBuf]) -> States {
     let mut states = States::new();
-    for name in WATCHED {
-        add(&mut states, folder.join(name));
+    for path in watched {
+        add(&mut states, path.clone());
     }
     states
 }
@@ -140,23 +151,35 @@ fn add(states: &mut States, path: PathBuf) {
 mod tests {
     use super::*;
 
+    const PLUGIN_TOML: &str =
+        "[plugin]\nid = \"a:b\"\nversion = \"1.0.0\"\napi = \"^1\"\nname = \"B\"\n[sim]\nmodule = \"b.wasm\"\n";
+
     #[test]
     fn what_is_saved_made_or_taken_away_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let states = || states(&watched(&Project::open(folder.path()).unwrap()).unwrap());
         fs::create_dir_all(folder.path().join("src/deep")).unwrap();
-        write("src/lib.rs", "a");
+        write(Manifest::PATH, PLUGIN_TOML);
+        write(MAKEFILE, "");
+        write("src/lib.c", "a");
         write("notes.txt", "a");
-        let before = states(folder.path());
-        assert_eq!(before.len(), 1);
+        let before = states();
+        assert_eq!(before.len(), 3);
         write("notes.txt", "ab");
-        assert_eq!(states(folder.path()), before, "it is no part of the plugin");
-        write("src/lib.rs", "ab");
-        let changed = states(folder.path());
+        write("b.wasm", "a");
+        assert_eq!(states(), before, "it is no part of the plugin, or made of it");
+        write("src/lib.c", "ab");
+        let changed = states();
         assert_ne!(changed, before);
-        write("src/deep/new.rs", "a");
-        assert_eq!(states(folder.path()).len(), 2);
-        fs::remove_file(folder.path().join("src/deep/new.rs")).unwrap();
-        assert_eq!(states(folder.path()), changed);
+        write("src/deep/new.c", "a");
+        assert_eq!(states().len(), 4);
+        fs::remove_file(folder.path().join("src/deep/new.c")).unwrap();
+        assert_eq!(states(), changed);
+        // Where nothing is there to build with, the module is what an author saves.
+        fs::remove_file(folder.path().join(MAKEFILE)).unwrap();
+        let before = states();
+        write("b.wasm", "ab");
+        assert_ne!(states(), before);
     }
 }

@@ -1,4 +1,4 @@
-//! A plugin's folder: its manifest, and where its module belongs.
+//! A plugin's folder: its manifest, who makes its module, and where that belongs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,27 @@ use hd1_manifest::{Manifest, Package};
 
 use crate::plugin::package;
 
+/// By which a project in Rust is known.
+pub(super) const CARGO_TOML: &str = "Cargo.toml";
+/// By which one is known that `make` builds.
+pub(super) const MAKEFILE: &str = "Makefile";
+
 /// See the module's words.
 pub(super) struct Project {
-    /// Whole: cargo is run in it, and what it prints names files from there.
+    /// Whole: what builds is run in it, and what that prints names files from there.
     pub folder: PathBuf,
     pub manifest: Manifest,
+}
+
+/// Who makes a project's module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Builder {
+    /// There is a Cargo.toml.
+    Cargo,
+    /// There is a Makefile, whose first target is the module: C, or whatever else makes WebAssembly.
+    Make,
+    /// Neither: the module is there, by whatever means its author has.
+    Author,
 }
 
 impl Project {
@@ -33,6 +49,17 @@ impl Project {
         let sim = self.manifest.sim.as_ref();
         let sim = sim.context("plugin.toml names no module: write [sim] with module = \"NAME.wasm\"")?;
         Ok(self.folder.join(sim.module.as_str()))
+    }
+
+    /// Who makes it.
+    pub fn builder(&self) -> Builder {
+        if self.folder.join(CARGO_TOML).is_file() {
+            Builder::Cargo
+        } else if self.folder.join(MAKEFILE).is_file() {
+            Builder::Make
+        } else {
+            Builder::Author
+        }
     }
 
     /// Where its package belongs.

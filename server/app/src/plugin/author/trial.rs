@@ -10,7 +10,7 @@ use hd1_testkit::{Kit, Recording, Report, Severity, Timing, Wish as BatchWish};
 use serde_json::json;
 
 use super::build::{Say, build, cargo, started};
-use super::project::Project;
+use super::project::{Builder, Project};
 use super::{Module, check};
 use crate::plugin::print;
 
@@ -33,7 +33,9 @@ pub(super) struct Wish<'a> {
 /// The command `test`.
 pub(super) fn test(folder: &Path, wish: Wish<'_>) -> Result<()> {
     let project = Project::open(folder)?;
-    cargo_test(&project, wish.json)?;
+    if project.builder() == Builder::Cargo {
+        cargo_test(&project, wish.json)?;
+    }
     let module = build(&project, Say::All)?;
     let wasm = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     let mut kit = check::kit(&wasm, wish.beside).with_context(|| module.display().to_string())?.seed(wish.seed);
