@@ -21,6 +21,3 @@ pub use call::{CallFault, Kind};
 pub use engine::{Loaded, ServiceHost};
 pub use ports::{PortFuture, Ports, Who};
 pub use running::Service;
-
-#[cfg(test)]
-mod tests;

@@ -130,7 +130,8 @@ impl Manifest {
         if self.service.is_none() && !self.rights.is_empty() {
             return Some("rights: they are for a [service]; a [sim] module has none".into());
         }
-        if let Some((right, _)) = self.rights.iter().find(|(_, why)| why.trim().is_empty() || why.len() > REASON_BYTES_MAX)
+        if let Some((right, _)) =
+            self.rights.iter().find(|(_, why)| why.trim().is_empty() || why.len() > REASON_BYTES_MAX)
         {
             return Some(format!("rights.{right}: say why in 1 to {REASON_BYTES_MAX} bytes"));
         }

@@ -170,14 +170,33 @@ mod tests {
     #[test]
     fn a_right_is_its_word() {
         for text in [
-            "kv", "sessions.read", "sessions.write", "network", "private-network", "auth",
-            "middleware", "network:hooks.example.org:443", "network:[::1]:80", "secret:TOKEN", "call:acme:wind",
+            "kv",
+            "sessions.read",
+            "sessions.write",
+            "network",
+            "private-network",
+            "auth",
+            "middleware",
+            "network:hooks.example.org:443",
+            "network:[::1]:80",
+            "secret:TOKEN",
+            "call:acme:wind",
         ] {
             assert_eq!(text.parse::<Right>().unwrap().to_string(), text);
         }
-        for text in ["", "KV", "network:", "network:a", "network:a:0", "network:a b:1", "network:::1:80", "secret:",
-            "call:wind", "secret:a/b", "files"]
-        {
+        for text in [
+            "",
+            "KV",
+            "network:",
+            "network:a",
+            "network:a:0",
+            "network:a b:1",
+            "network:::1:80",
+            "secret:",
+            "call:wind",
+            "secret:a/b",
+            "files",
+        ] {
             assert!(text.parse::<Right>().is_err(), "{text}");
         }
         assert_eq!("network:Example.ORG:80".parse(), Ok(Right::Place(Place { host: "example.org".into(), port: 80 })));

@@ -15,7 +15,8 @@ use crate::{Component, Entity};
 #[derive(Debug)]
 pub struct Gather<'r, T: Component> {
     index: u32,
-    marker: PhantomData<(&'r Run, fn() -> T)>,
+    run: PhantomData<&'r Run>,
+    component: PhantomData<fn() -> T>,
 }
 
 /// What was found of an entity.
@@ -38,7 +39,7 @@ unsafe impl<'r, T: Component> SystemParam<'r> for Gather<'r, T> {
     const PLAN: ParamPlan = ParamPlan::Gather(T::NAME);
 
     unsafe fn get(_: &'r Run, place: Place) -> Self {
-        Gather { index: place.index, marker: PhantomData }
+        Gather { index: place.index, run: PhantomData, component: PhantomData }
     }
 }
 

@@ -36,8 +36,6 @@ pub const LOG_BYTES_MAX: usize = 1024;
 pub const ROUTES_MAX: usize = 128;
 /// Bytes of a route's path.
 pub const ROUTE_BYTES_MAX: usize = 256;
-/// Hooks of a plan.
-pub const HOOKS_MAX: usize = 64;
 /// Jobs of a service plan.
 pub const JOBS_MAX: usize = 64;
 /// Bytes of a job's schedule.

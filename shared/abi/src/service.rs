@@ -8,8 +8,8 @@ use hd1_schema::{ComponentId, ComponentSchema, Delivery};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    FUNCTIONS_MAX, HOOKS_MAX, JOBS_MAX, METHODS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, ROUTE_BYTES_MAX,
-    ROUTES_MAX, SCHEDULE_BYTES_MAX,
+    FUNCTIONS_MAX, HOOKS_MAX, JOBS_MAX, METHODS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, ROUTE_BYTES_MAX, ROUTES_MAX,
+    SCHEDULE_BYTES_MAX,
 };
 use crate::points::{self, Kind};
 
@@ -148,21 +148,15 @@ impl ServicePlan {
     /// one that has names in their place.
     #[must_use]
     pub fn route<'p>(&'p self, method: &str, path: &str) -> Found<'p> {
-        let mut other_methods = Vec::new();
-        let mut best: Option<(usize, usize, Vec<(&'p str, String)>)> = None;
-        for (i, route) in self.routes.iter().enumerate() {
-            let Some(params) = params(&route.path, path) else { continue };
-            if route.method != method {
-                other_methods.push(route.method.as_str());
-            } else if best.as_ref().is_none_or(|(_, names, _)| params.len() < *names) {
-                best = Some((i, params.len(), params));
-            }
+        let fits = |route: &'p Route| params(&route.path, path);
+        let own = self.routes.iter().enumerate().filter(|(_, route)| route.method == method);
+        let own = own.filter_map(|(i, route)| Some((i, fits(route)?)));
+        if let Some((route, params)) = own.min_by_key(|(_, params)| params.len()) {
+            return Found::Route { route, params };
         }
-        match best {
-            Some((route, _, params)) => Found::Route { route, params },
-            None if other_methods.is_empty() => Found::Nothing,
-            None => Found::OtherMethods(other_methods),
-        }
+        let others = self.routes.iter().filter(|route| fits(route).is_some());
+        let others: Vec<_> = others.map(|route| route.method.as_str()).collect();
+        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -170,9 +164,13 @@ impl ServicePlan {
             return Err(format!("abi: it was made for interface {}, and this host speaks {ABI}", self.abi));
         }
         self.config_schema().check().map_err(|fault| format!("config: {fault}"))?;
-        each("routes", &self.routes, ROUTES_MAX, |route| route.check(), |a, b| {
-            a.method == b.method && shape(&a.path) == shape(&b.path)
-        })?;
+        each(
+            "routes",
+            &self.routes,
+            ROUTES_MAX,
+            |route| route.check(),
+            |a, b| a.method == b.method && shape(&a.path) == shape(&b.path),
+        )?;
         each("hooks", &self.hooks, HOOKS_MAX, |hook| hook.check(), |a, b| a.point == b.point)?;
         each("jobs", &self.jobs, JOBS_MAX, |job| job.check(), |a, b| a.name == b.name)?;
         let same_scheme = |a: &AuthMethod, b: &AuthMethod| a.scheme.eq_ignore_ascii_case(&b.scheme);

@@ -1,6 +1,6 @@
 //! Masks bad words in the chat, and refuses lines that shout.
 //!
-//! The hooks to read first: a filter with a config, and a test of it. The words stand in [`words`], since a config holds
+//! The hooks to read first: a filter with a config, and a test of it. The words stand in `words.rs`, since a config holds
 //! numbers and switches alone; who wants others has a list to change there.
 
 mod words;

@@ -5,9 +5,7 @@ use std::time::Duration;
 use hd1_abi::Fault;
 use wasmtime::Trap;
 
-use crate::limits::{
-    SERVICE_AUTH_TIME, SERVICE_FILTER_TIME, SERVICE_FUEL_PER_S, SERVICE_HTTP_TIME, SERVICE_JOB_TIME,
-};
+use crate::limits::{SERVICE_AUTH_TIME, SERVICE_FILTER_TIME, SERVICE_FUEL_PER_S, SERVICE_HTTP_TIME, SERVICE_JOB_TIME};
 
 /// What a component is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -74,7 +74,7 @@ impl ServiceHost {
             }
         }
         let pre = self.linker.instantiate_pre(&component).and_then(ServicePre::new).map_err(malformed)?;
-        Ok(Loaded { pre, plan, ticker: Arc::clone(&self.ticker) })
+        Ok(Loaded { pre, plan, _ticker: Arc::clone(&self.ticker) })
     }
 }
 
@@ -83,7 +83,8 @@ impl ServiceHost {
 pub struct Loaded {
     pub(super) pre: ServicePre<State>,
     plan: Arc<ServicePlan>,
-    pub(super) ticker: Arc<Ticker>,
+    /// Without it no call would give way.
+    _ticker: Arc<Ticker>,
 }
 
 impl Loaded {
@@ -121,9 +122,8 @@ fn plan_of(wasm: &[u8]) -> Result<ServicePlan, LoadError> {
             return Err(ServicePlanError("there are two; a component has one".into()).into());
         }
     }
-    let json = found.ok_or_else(|| {
-        ServicePlanError("there is none; the SDK's macros write it, or hd1 plugin declare".into())
-    })?;
+    let json = found
+        .ok_or_else(|| ServicePlanError("there is none; the SDK's macros write it, or hd1 plugin declare".into()))?;
     Ok(ServicePlan::parse(json)?)
 }
 

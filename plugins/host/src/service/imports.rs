@@ -7,14 +7,10 @@ use hd1_abi::LogLevel;
 use hd1_manifest::{PluginId, Right};
 use wasmtime::{Result, StoreLimits, bail};
 
-use super::bindings::hd1::service::{
-    clock, config, http, jobs, kv, log, plugins, secrets, sessions, types,
-};
+use super::bindings::hd1::service::{clock, config, http, jobs, kv, log, plugins, secrets, sessions, types};
 use super::ports::{Ports, Who};
 use super::{Failure, HttpAnswer, Outgoing};
-use crate::limits::{
-    CALL_DEPTH_MAX, HOST_CALLS_MAX, RANDOM_BYTES_MAX, SERVICE_LOG_BYTES_MAX, SERVICE_LOG_LINES_MAX,
-};
+use crate::limits::{CALL_DEPTH_MAX, HOST_CALLS_MAX, RANDOM_BYTES_MAX, SERVICE_LOG_BYTES_MAX, SERVICE_LOG_LINES_MAX};
 use crate::meter::Meter;
 
 /// What belongs to an instance beside its memory.

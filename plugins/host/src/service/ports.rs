@@ -36,14 +36,7 @@ pub trait Ports: Send + Sync + 'static {
     fn sessions(&self, who: &Who, offset: u32, limit: u32) -> PortFuture<String>;
     fn session(&self, who: &Who, session: String) -> PortFuture<String>;
     fn entities(&self, who: &Who, session: String, component: String, offset: u32, limit: u32) -> PortFuture<String>;
-    fn send(
-        &self,
-        who: &Who,
-        session: String,
-        player: Option<u32>,
-        topic: String,
-        data: String,
-    ) -> PortFuture<()>;
+    fn send(&self, who: &Who, session: String, player: Option<u32>, topic: String, data: String) -> PortFuture<()>;
     fn spawn(&self, who: &Who, session: String, components: String) -> PortFuture<u32>;
     fn update(&self, who: &Who, session: String, entity: u32, components: String) -> PortFuture<()>;
     fn despawn(&self, who: &Who, session: String, entity: u32) -> PortFuture<()>;

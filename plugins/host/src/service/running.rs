@@ -152,13 +152,7 @@ impl Service {
     ///
     /// # Errors
     /// [`CallFault`].
-    pub async fn call(
-        &self,
-        function: usize,
-        depth: u32,
-        caller: &str,
-        argument: &str,
-    ) -> Result<String, CallFault> {
+    pub async fn call(&self, function: usize, depth: u32, caller: &str, argument: &str) -> Result<String, CallFault> {
         call!(self, Kind::Call, function, depth, call_call(function as u32, caller, argument))
     }
 
@@ -173,14 +167,7 @@ impl Service {
     /// Where a call is counted.
     fn place(&self, kind: Kind, at: usize) -> usize {
         let plan = self.plan();
-        let lists = [
-            plan.routes.len(),
-            plan.hooks.len(),
-            plan.jobs.len(),
-            plan.auth.len(),
-            plan.functions.len(),
-            1,
-        ];
+        let lists = [plan.routes.len(), plan.hooks.len(), plan.jobs.len(), plan.auth.len(), plan.functions.len(), 1];
         let list = match kind {
             Kind::Route => 0,
             Kind::Action | Kind::Filter => 1,
