@@ -265,12 +265,13 @@ pub extern "C" fn hd1_structure_version(handle: i32) -> u32 {
     with_client(handle, 0, |client| client.drawing().version())
 }
 
-/// 1 with the table's JSON in the outbox, 0 for an unknown handle.
+/// 1 with the table's JSON in the outbox, 0 for an unknown handle and before anything was drawn.
 #[unsafe(no_mangle)]
 pub extern "C" fn hd1_table(handle: i32) -> i32 {
     with(|state| match state.client(handle).map(|client| client.drawing().table_json().to_owned()) {
-        Some(json) => state.answer(json),
-        None => 0,
+        // Before anything was drawn there is no table.
+        Some(json) if !json.is_empty() => state.answer(json),
+        _ => 0,
     })
 }
 
@@ -330,6 +331,7 @@ mod tests {
         hd1_drop(handles[2]);
         assert_eq!(hd1_open(put(b"{}"), 0.0), handles[2]);
 
+        assert_eq!(hd1_table(handles[0]), 0, "nothing was drawn yet");
         assert_eq!(hd1_poll_frame(handles[0], 0.0), 1, "the hello waits");
         assert_eq!(with(|state| state.outbox[0]), hd1_protocol::FrameKind::Message as u8);
         assert_eq!(hd1_receive(handles[0], put(&[9, 9, 9]), 0.0), 0);

@@ -34,7 +34,7 @@ export interface CoreExports {
   hd1_tick(handle: number): number;
   /** Counts up when rows, shapes, colours or labels change. */
   hd1_structure_version(handle: number): number;
-  /** 1 with the table's JSON in the outbox. */
+  /** 1 with the table's JSON in the outbox, 0 before anything was drawn. */
   hd1_table(handle: number): number;
   /** 1 with the entity's components as JSON in the outbox, else 0. */
   hd1_entity(handle: number, id: number): number;

@@ -129,7 +129,7 @@ export class ClientCore {
     return this.wasm.hd1_structure_version(this.handle);
   }
 
-  /** Nothing once it is dropped. */
+  /** Nothing before anything was drawn, and once it is dropped. */
   table(): Table | undefined {
     if (this.wasm.hd1_table(this.handle) !== 1) return undefined;
     return this.json() as Table;
