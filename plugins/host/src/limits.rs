@@ -60,8 +60,9 @@ pub const SERVICE_CALLS_PER_INSTANCE_MAX: u32 = 1_000;
 pub const SERVICE_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Elements of a service's tables.
 pub const SERVICE_TABLE_ELEMENTS_MAX: usize = 100_000;
-/// What a service may compute for each second that a call may take: about an instruction each.
-pub const SERVICE_FUEL_PER_S: u64 = 1_000_000_000;
+/// What a service may compute for each second that a call may take, about an instruction each: a fifth of a core. It is for
+/// waiting on others; what computes all the time belongs elsewhere.
+pub const SERVICE_FUEL_PER_S: u64 = 200_000_000;
 /// A route, an action, a function for another plugin.
 pub const SERVICE_HTTP_TIME: Duration = Duration::from_secs(5);
 /// A filter: somebody waits who has not asked this plugin for anything.

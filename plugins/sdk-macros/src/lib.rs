@@ -1,4 +1,4 @@
-//! The macros of `hd1-sdk`: they write down what an author has said, and leave it to the SDK's traits to say what it
+//! The macros of `hd1-sdk` and `hd1-service`: they write down what an author has said, and leave it to the SDK's traits to say what it
 //! means.
 //!
 //! No macro guesses at a type by its name. A field's kind, and what a system's parameter asks for, are constants of
@@ -11,6 +11,7 @@ mod choice;
 mod component;
 mod field;
 mod hook;
+mod service;
 mod system;
 mod text;
 
@@ -66,6 +67,55 @@ pub fn filter(attribute: TokenStream, item: TokenStream) -> TokenStream {
 pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let attribute = proc_macro2::TokenStream::from(attribute);
     expand(item, |function: syn::ItemFn| hook::hook(&attribute, &function, false))
+}
+
+/// Makes a function an HTTP route of a service: `#[route(GET, "/greetings/{name}", access = "anyone")]`; access is
+/// `"anyone"`, `"token"` (where nothing is said) or `"admin"`.
+#[proc_macro_attribute]
+pub fn route(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Route, attribute, item)
+}
+
+/// Tells a function what has happened: `#[action("session.created", priority = 10)]`.
+#[proc_macro_attribute]
+pub fn service_action(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Action, attribute, item)
+}
+
+/// Asks a function about what is about to happen: `#[filter("session.creating", priority = 10)]`.
+#[proc_macro_attribute]
+pub fn service_filter(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Filter, attribute, item)
+}
+
+/// Makes a function a job, due by a schedule if it has one: `#[job(every = "5m")]` or `#[job(cron = "0 3 * * *")]`.
+#[proc_macro_attribute]
+pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Job, attribute, item)
+}
+
+/// Makes a function an auth method: `#[auth("ApiKey")]` is asked about `Authorization: ApiKey …`.
+#[proc_macro_attribute]
+pub fn auth(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Auth, attribute, item)
+}
+
+/// Lets other plugins call a function.
+#[proc_macro_attribute]
+pub fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Function, attribute, item)
+}
+
+/// What an operator sets for a service, field by field: `#[setting(text, bytes = 200, default = "")]`,
+/// `#[setting(whole, min = 0, max = 9, default = 3)]`, `#[setting(yes_or_no, default = true)]`. Comments become the text that
+/// operators read.
+#[proc_macro_derive(Settings, attributes(setting))]
+pub fn settings(input: TokenStream) -> TokenStream {
+    expand(input, |input: syn::DeriveInput| service::settings(&input))
+}
+
+fn handler(kind: service::Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(item, |function: syn::ItemFn| service::handler(kind, attribute.into(), &function))
 }
 
 fn expand<T: syn::parse::Parse>(

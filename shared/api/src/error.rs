@@ -70,6 +70,8 @@ codes! {
     RateLimited = 429, "rate_limited", "too many requests";
     /// A defect of the server; the request id finds it in the log.
     Internal = 500, "internal", "the server failed";
+    /// A plugin that answers for this failed; its log says why.
+    PluginFailed = 502, "plugin_failed", "the plugin that answers here failed";
     /// Not now: starting, draining, overloaded or a part is down.
     Unavailable = 503, "unavailable", "the server cannot do this now";
     /// The operation took longer than the server waits.

@@ -24,8 +24,9 @@ pub use participant::{
 };
 pub use plugin::{
     AttachPlugin, InstallOutcome, InstalledPlugin, LogPagination, PlacedPlugin, Plugin, PluginDependency, PluginHealth,
-    PluginInSession, PluginList, PluginLog, PluginLogLevel, PluginLogLine, PluginPatch, PluginState, PluginStats,
-    PluginSystemStats, SessionPlugin, SessionPluginList, SessionPluginPatch, SetSessionPlugins, WorldPluginHealth,
+    PluginInSession, PluginList, PluginLog, PluginLogLevel, PluginLogLine, PluginPatch, PluginRight, PluginRoute,
+    PluginState, PluginStats, PluginSystemStats, ServiceHealth, ServiceState, SessionPlugin, SessionPluginList,
+    SessionPluginPatch, SetSessionPlugins, WorldPluginHealth,
 };
 pub use session::{
     CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session,

@@ -51,6 +51,15 @@ pub struct Plugin {
     pub systems: Vec<String>,
     /// Names of the components that it brings.
     pub components: Vec<String>,
+    /// What its service asks to be let do, and what it is let do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rights: Vec<PluginRight>,
+    /// HTTP operations below `/plugins/{id}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<PluginRoute>,
+    /// How its service fares; absent where it has none, or none that may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceHealth>,
     /// Plugins that it needs, or orders itself after, by id.
     pub dependencies: BTreeMap<String, PluginDependency>,
     /// Versions of other plugins that it does not run beside, by id.
@@ -75,6 +84,72 @@ pub struct PluginDependency {
     pub version: String,
     /// Does it run without, too?
     pub optional: bool,
+}
+
+/// Something that a plugin's service asks to be let do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginRight {
+    /// Its word, as in `kv` or `network:hooks.example.org:443`.
+    pub right: String,
+    /// What the plugin says it is for.
+    pub why: String,
+    /// Did the operator grant it?
+    pub granted: bool,
+    /// Does it hold? It does where it is granted and the package is believed far enough.
+    pub holds: bool,
+}
+
+/// An HTTP operation of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginRoute {
+    /// GET, POST, PUT, PATCH or DELETE.
+    pub method: String,
+    /// From the server's root.
+    pub path: String,
+    /// Who may: `anyone`, `token` or `admin`.
+    pub access: String,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub doc: String,
+}
+
+/// How a plugin's service fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// It answers.
+    Started,
+    /// It answers, and some of its calls failed lately.
+    Degraded,
+    /// It failed again and again, and is tried again after a pause.
+    Restarting,
+    /// It failed too often; it stays out until somebody restarts it.
+    Suspended,
+}
+
+impl ServiceState {
+    /// In small letters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ServiceState::Started => "started",
+            ServiceState::Degraded => "degraded",
+            ServiceState::Restarting => "restarting",
+            ServiceState::Suspended => "suspended",
+        }
+    }
+}
+
+/// How a plugin's service fares, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceHealth {
+    /// Its state.
+    pub state: ServiceState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, where there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A page of plugins.
@@ -119,6 +194,9 @@ pub struct PluginPatch {
     /// May it run in sessions?
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// What its service may do from now on, in place of what it might: rights that it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rights: Option<Vec<String>>,
 }
 
 /// How a plugin fares in one world.
@@ -305,9 +383,15 @@ pub struct PluginStats {
     pub session_count: u64,
     /// Its systems in the order in which they run; those that never ran are not here.
     pub systems: Vec<PluginSystemStats>,
+    /// What its service was called for, in the order of its plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<PluginSystemStats>,
+    /// What its service counts itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
 }
 
-/// Figures of one system.
+/// Figures of one system, or of one thing that a service is called for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PluginSystemStats {
     /// Its name.

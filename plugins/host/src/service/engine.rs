@@ -122,8 +122,7 @@ fn plan_of(wasm: &[u8]) -> Result<ServicePlan, LoadError> {
             return Err(ServicePlanError("there are two; a component has one".into()).into());
         }
     }
-    let json = found
-        .ok_or_else(|| ServicePlanError("there is none; the SDK's macros write it, or hd1 plugin declare".into()))?;
+    let json = found.ok_or_else(|| ServicePlanError("there is none; the SDK writes it".into()))?;
     Ok(ServicePlan::parse(json)?)
 }
 

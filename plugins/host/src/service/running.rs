@@ -84,6 +84,15 @@ impl Service {
         }
     }
 
+    /// Counts and logs on where another service of the same component has.
+    #[must_use]
+    pub fn going_on(mut self, before: &Service) -> Self {
+        if self.plan() == before.plan() {
+            self.meter = Arc::clone(&before.meter);
+        }
+        self
+    }
+
     /// What it declares.
     #[must_use]
     pub fn plan(&self) -> &Arc<ServicePlan> {
