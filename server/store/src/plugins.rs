@@ -29,6 +29,8 @@ pub struct PluginRecord {
     pub signer: Option<String>,
     /// What a roll-back leads to.
     pub previous: Option<PreviousPackage>,
+    /// What its service may do, as rights; what it does not ask for counts for nothing.
+    pub granted: Vec<String>,
     /// Counts its restarts.
     pub generation: u64,
     /// When it came.
@@ -57,8 +59,10 @@ pub struct PackageRecord {
     pub version: String,
     /// Its manifest as JSON.
     pub manifest: String,
-    /// Its sim module's plan as JSON.
+    /// Its sim module's plan as JSON; `null` where it has none.
     pub plan: String,
+    /// Its service's plan as JSON, where it has one.
+    pub service: Option<String>,
     /// The key that signed it.
     pub signer: Option<String>,
     /// Its size on disk.
@@ -78,6 +82,7 @@ struct PluginRow {
     signer: Option<String>,
     previous_version: Option<String>,
     previous_package: Option<String>,
+    granted: String,
     generation: i64,
     installed_at: i64,
     updated_at: i64,
@@ -95,6 +100,7 @@ impl TryFrom<PluginRow> for PluginRecord {
         };
         Ok(Self {
             config: serde_json::from_str(&row.config).map_err(|_| corrupt("config"))?,
+            granted: serde_json::from_str(&row.granted).map_err(|_| corrupt("granted"))?,
             generation: row.generation.try_into().map_err(|_| corrupt("generation"))?,
             id: row.id,
             version: row.version,
@@ -116,6 +122,7 @@ struct PackageRow {
     version: String,
     manifest: String,
     plan: String,
+    service: Option<String>,
     signer: Option<String>,
     bytes: i64,
     stored_at: i64,
@@ -133,6 +140,7 @@ impl TryFrom<PackageRow> for PackageRecord {
             version: row.version,
             manifest: row.manifest,
             plan: row.plan,
+            service: row.service,
             signer: row.signer,
             stored_at: Micros(row.stored_at),
         })
@@ -141,13 +149,13 @@ impl TryFrom<PackageRow> for PackageRecord {
 
 macro_rules! columns {
     () => {
-        "id, version, package, enabled, config, trust, signer, previous_version, previous_package, generation, \
-         installed_at, updated_at"
+        "id, version, package, enabled, config, trust, signer, previous_version, previous_package, granted, \
+         generation, installed_at, updated_at"
     };
 }
 macro_rules! package_columns {
     () => {
-        "hash, plugin_id, version, manifest, plan, signer, bytes, stored_at"
+        "hash, plugin_id, version, manifest, plan, service, signer, bytes, stored_at"
     };
 }
 
@@ -160,8 +168,8 @@ pub async fn put_package(conn: &mut Conn, package: &PackageRecord) -> Result<()>
         sql!(concat!(
             "INSERT INTO plugin_packages (",
             package_columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (hash) DO UPDATE SET signer = $6, bytes = $7, \
-             stored_at = $8"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (hash) DO UPDATE SET signer = $7, bytes = $8, \
+             stored_at = $9"
         )),
         (
             package.hash.as_str(),
@@ -169,6 +177,7 @@ pub async fn put_package(conn: &mut Conn, package: &PackageRecord) -> Result<()>
             package.version.as_str(),
             package.manifest.as_str(),
             package.plan.as_str(),
+            package.service.as_deref(),
             package.signer.as_deref(),
             package.bytes.cast_signed(),
             package.stored_at.0,
@@ -233,9 +242,9 @@ pub async fn put(conn: &mut Conn, plugin: &PluginRecord) -> Result<()> {
         sql!(concat!(
             "INSERT INTO plugins (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO UPDATE SET \
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO UPDATE SET \
              version = $2, package = $3, enabled = $4, config = $5, trust = $6, signer = $7, previous_version = $8, \
-             previous_package = $9, generation = $10, updated_at = $12"
+             previous_package = $9, granted = $10, generation = $11, updated_at = $13"
         )),
         (
             plugin.id.as_str(),
@@ -247,6 +256,7 @@ pub async fn put(conn: &mut Conn, plugin: &PluginRecord) -> Result<()> {
             plugin.signer.as_deref(),
             plugin.previous.as_ref().map(|previous| previous.version.as_str()),
             plugin.previous.as_ref().map(|previous| previous.package.as_str()),
+            serde_json::Value::from(plugin.granted.clone()).to_string(),
             plugin.generation.cast_signed(),
             plugin.installed_at.0,
             plugin.updated_at.0,

@@ -68,5 +68,6 @@ pub async fn sweep(conn: &mut Conn, now: Micros, left_before: Micros) -> Result<
             (left_before.0, SWEEP_ROWS_MAX),
         )
         .await?;
-    Ok(tickets + participants)
+    let values = crate::plugin_values::sweep(conn, now).await?;
+    Ok(tickets + participants + values)
 }
