@@ -107,16 +107,24 @@ impl Authority {
         self.require(self.is_admin(), "this needs an admin token")
     }
 
+    /// Has it proven who it is?
+    ///
+    /// # Errors
+    /// [`ControlError::Unauthenticated`] without a token.
+    pub fn known(&self) -> Result<()> {
+        let is_known = match &self.caller {
+            Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => true,
+            Caller::Anonymous => false,
+        };
+        self.require(is_known, "this needs a token")
+    }
+
     /// May it read what is installed? Whoever proves who they are may: sessions are made of it.
     ///
     /// # Errors
     /// [`ControlError::Unauthenticated`] without a token.
     pub fn read_plugins(&self) -> Result<()> {
-        let may = match &self.caller {
-            Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => true,
-            Caller::Anonymous => false,
-        };
-        self.require(may, "reading what is installed needs a token")
+        self.known()
     }
 
     /// May it make sessions?

@@ -110,8 +110,8 @@ impl Control {
         self.inner.worlds.library()
     }
 
-    /// Removes what is over: expired tickets, and participants that left a day ago. To be called every few minutes;
-    /// one call removes at most 2,000 rows. Answers how many it removed.
+    /// Removes what is over: expired tickets and values of plugins, and participants that left a day ago. To be called every few minutes;
+    /// one call removes at most 3,000 rows. Answers how many it removed.
     ///
     /// # Errors
     /// What the database says.

@@ -46,6 +46,9 @@ pub enum ControlError {
     /// It took too long.
     #[error("the world did not answer in time")]
     TimedOut,
+    /// A plugin that answers for it failed; the text is for the log.
+    #[error("a plugin failed: {0}")]
+    PluginFailed(String),
     /// A defect or a failing disk; the text is for the log.
     #[error("{0}")]
     Failed(String),
@@ -72,6 +75,7 @@ impl ControlError {
             ControlError::NotRunning(_) => ErrorCode::SessionNotRunning,
             ControlError::Unavailable(_) => ErrorCode::Unavailable,
             ControlError::TimedOut => ErrorCode::TimedOut,
+            ControlError::PluginFailed(_) => ErrorCode::PluginFailed,
             ControlError::Failed(_) => ErrorCode::Internal,
         }
     }

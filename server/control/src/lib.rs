@@ -28,12 +28,16 @@ pub use authority::{Authority, Caller};
 pub use control::{Control, Page};
 pub use error::{ControlError, Result};
 pub use hd1_manifest::limits::PACKAGE_BYTES_MAX;
-pub use hd1_manifest::{PluginId, Trust};
+pub use hd1_manifest::{PluginId, Rights, Trust};
 pub use hd1_store::Db;
 pub use keys::{AdminToken, TicketKey};
 pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
-pub use plugin_host::{LogLine, PluginHost, SystemStats};
+pub use plugin_host::{
+    LogLine, PluginHost, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec,
+    SystemStats,
+};
+pub use plugins::Routed;
 pub use sessions::{Expected, SessionQuery};
 pub use tickets::{Admission, TicketRefused};
 pub use worlds::{

@@ -62,3 +62,11 @@ pub const FRESH_S: i64 = 60;
 pub const LOG_LINES_DEFAULT: u32 = 100;
 /// Lines of a plugin's log that an answer holds at most.
 pub const LOG_LINES_MAX: u32 = 1_000;
+/// Bytes of the key of a value that a service keeps.
+pub const PLUGIN_VALUE_KEY_BYTES_MAX: usize = 200;
+/// Bytes of such a value.
+pub const PLUGIN_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Values that a plugin keeps.
+pub const PLUGIN_VALUES_MAX: u64 = 10_000;
+/// Bytes of all values that a plugin keeps.
+pub const PLUGIN_VALUES_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -3,10 +3,13 @@
 //! It stands alone for the reason that [`crate::worlds`] does: the rules know plugins by what they declare and run none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use hd1_abi::{LogLevel, Plan};
+use hd1_abi::{LogLevel, Plan, ServicePlan};
+use hd1_api::ServiceState;
 use hd1_core::{Micros, SessionId};
-use hd1_manifest::Trust;
+use hd1_manifest::{Rights, Trust};
+use serde_json::{Map, Value};
 
 use crate::worlds::PortFuture;
 
@@ -15,6 +18,40 @@ pub trait PluginHost: Send + Sync + 'static {
     /// Compiles and checks a sim module, away from the threads that answer requests, and answers what it declares.
     /// The error says what is wrong with the module, for its author.
     fn inspect<'a>(&'a self, module: &'a [u8]) -> PortFuture<'a, Result<Plan, String>>;
+
+    /// The same for a service's component.
+    fn inspect_service<'a>(&'a self, component: &'a [u8]) -> PortFuture<'a, Result<ServicePlan, String>>;
+
+    /// From now on these services run, and no others; what stays as it is goes on. All of them, or, where one does not
+    /// start, those that ran before: the error is its plugin's id, and why.
+    fn set_services<'a>(&'a self, services: &'a [ServiceSpec]) -> PortFuture<'a, Result<(), (String, String)>>;
+
+    /// What a service that runs declares; `None` where none of this plugin does. Must not block.
+    fn service_plan(&self, plugin: &str) -> Option<Arc<ServicePlan>>;
+
+    /// Asks a service's route.
+    fn route<'a>(
+        &'a self,
+        plugin: &'a str,
+        route: usize,
+        request: ServiceRequest,
+    ) -> PortFuture<'a, Result<ServiceResponse, ServiceFault>>;
+
+    /// Has a function of a service called by another plugin, behind which `depth` plugins stand.
+    fn call<'a>(
+        &'a self,
+        plugin: &'a str,
+        function: usize,
+        depth: u32,
+        caller: &'a str,
+        argument: &'a str,
+    ) -> PortFuture<'a, Result<String, ServiceFault>>;
+
+    /// How a plugin's service fares, since when, and why. Must not block.
+    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)>;
+
+    /// What a plugin's service was called for, and what it counts itself. Must not block.
+    fn service_stats(&self, plugin: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>);
 
     /// Puts a package on disk under its hash, in place of one that is there, and answers once it lasts. The error is
     /// for the log.
@@ -31,6 +68,93 @@ pub trait PluginHost: Send + Sync + 'static {
 
     /// The newest lines of a plugin, at most so many, the oldest of them first. Must not block.
     fn log(&self, plugin: &str, limit: usize) -> Vec<LogLine>;
+}
+
+/// A service that is to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceSpec {
+    /// Whose.
+    pub plugin: String,
+    /// For people.
+    pub version: String,
+    /// The hash of its package, which is kept.
+    pub package: String,
+    /// Every value of its config.
+    pub config: Map<String, Value>,
+    /// What it may do.
+    pub rights: Rights,
+    /// Counts up where the same is to begin anew.
+    pub generation: u64,
+}
+
+/// What a service's route is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceRequest {
+    /// In capitals.
+    pub method: String,
+    /// Below the plugin's own place.
+    pub path: String,
+    /// Without the question mark.
+    pub query: String,
+    /// Names in small letters.
+    pub headers: Vec<(String, String)>,
+    /// As it came.
+    pub body: Vec<u8>,
+    /// Values of the names in the route's path.
+    pub params: Vec<(String, String)>,
+    /// Who asks.
+    pub caller: ServiceCaller,
+}
+
+/// Who asks, as a service is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCaller {
+    /// Which kind.
+    pub kind: ServiceCallerKind,
+    /// A token's or participant's id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// A token's role, or a member's.
+    pub role: String,
+    /// The session of a member.
+    pub session: Option<SessionId>,
+}
+
+/// Kinds of those who ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServiceCallerKind {
+    /// Nobody known.
+    #[default]
+    Anonymous,
+    /// The holder of the admin token.
+    Admin,
+    /// The holder of an API token.
+    Token,
+    /// A participant of one session.
+    Member,
+}
+
+/// What a service's route answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceResponse {
+    /// As it is.
+    pub status: u16,
+    /// As it gave them: which of them go out is the edge's to say.
+    pub headers: Vec<(String, String)>,
+    /// As it is.
+    pub body: Vec<u8>,
+}
+
+/// Why a service has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceFault {
+    /// It does not run now.
+    NotRunning,
+    /// As many calls as may be are under way.
+    Busy,
+    /// It failed; why is for its author and its operator.
+    Failed(String),
 }
 
 /// Figures of one system from the start of the server.

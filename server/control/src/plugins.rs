@@ -11,6 +11,8 @@ mod config;
 mod fresh;
 mod install;
 mod observe;
+mod service;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +28,7 @@ use crate::error::{ControlError, Result};
 use catalogue::{Catalogue, Installed};
 use change::Change;
 pub(crate) use fresh::Fresh;
+pub use service::Routed;
 
 impl Control {
     /// A page of what is installed, by id.
@@ -63,9 +66,13 @@ impl Control {
     /// or that this one needs; a world that refuses it, and then nothing has changed.
     pub async fn patch_plugin(&self, authority: &Authority, id: &PluginId, patch: PluginPatch) -> Result<Plugin> {
         self.change_plugin(authority, id, move |catalogue, plugin| {
+            let fields = plugin.fields();
             let record = &mut plugin.record;
             record.config = config::patched(&record.config, patch.config);
-            config::check(&plugin.plan, &record.config, "config")?;
+            config::check(&fields, &record.config, "config")?;
+            if let Some(rights) = patch.rights {
+                record.granted = service::granted(&plugin.manifest, rights)?;
+            }
             record.enabled = patch.enabled.unwrap_or(record.enabled);
             let (id, enabled) = (record.id.clone(), record.enabled);
             if let Some(other) = catalogue.dependent_of(&id, true).filter(|_| !enabled) {
@@ -165,8 +172,9 @@ impl Control {
         };
         let mut next = Installed::of(next, &found)?;
         next.record.trust = next.judged(self.host().trust()).map_err(ControlError::Conflict)?.level.as_str().to_owned();
-        next.record.config = config::carried(&next.plan, &record.config);
-        config::check(&next.plan, &next.record.config, "config")?;
+        let fields = next.fields();
+        next.record.config = config::carried(&fields, &record.config);
+        config::check(&fields, &next.record.config, "config")?;
         Ok(next)
     }
 
@@ -187,8 +195,11 @@ impl Control {
             Ok(verdict) => (verdict.owner, None),
             Err(why) => (None, Some(why)),
         };
-        let Installed { record, manifest, plan, package_bytes } = plugin;
-        let config_schema = match plan.config_schema().json_schema() {
+        let (rights, routes) = (service::rights(&plugin, self.host().trust()), service::routes(&plugin));
+        let service = plugin.service.as_ref().and_then(|_| self.service_health(&plugin.record.id));
+        let schema = hd1_abi::service::config_schema(plugin.fields());
+        let Installed { record, manifest, plan, service: _, package_bytes } = plugin;
+        let config_schema = match schema.json_schema() {
             Value::Object(schema) => schema,
             _ => serde_json::Map::new(),
         };
@@ -203,6 +214,9 @@ impl Control {
         let conflicts = manifest.conflicts.iter().map(|(id, versions)| (id.to_string(), versions.to_string()));
         Ok(Plugin {
             conflicts: conflicts.collect(),
+            rights,
+            routes,
+            service,
             dependencies,
             name: manifest.plugin.name,
             description: manifest.plugin.description,

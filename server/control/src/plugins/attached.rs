@@ -48,7 +48,7 @@ impl Control {
                 return Err(ControlError::Conflict(format!("the session has {} already", wish.plugin)));
             }
             let own = wish.config.unwrap_or_default();
-            config::check(&installed.plan, &own, "config")?;
+            check_own(installed, &own, "config")?;
             let row = new_row(id, wish.plugin, wish.enabled, own);
             let end = rows.len();
             rows.insert(wish.position.map_or(end, |position| end.min(position as usize)), row);
@@ -79,7 +79,7 @@ impl Control {
                 }
                 let had = before.iter().find(|row| row.plugin == plugin);
                 let own = own.or_else(|| had.and_then(|row| row.config.clone())).unwrap_or_default();
-                config::check(&installed.plan, &own, &format!("{at}.config"))?;
+                check_own(installed, &own, &format!("{at}.config"))?;
                 let enabled = enabled.or(had.map(|row| row.enabled)).unwrap_or(true);
                 rows.push(new_row(id, plugin, enabled, own));
             }
@@ -108,7 +108,7 @@ impl Control {
             let installed = installed(catalogue, &own, "plugin")?;
             let mut row = rows.remove(at);
             let next = config::patched(&row.config.unwrap_or_default(), patch.config);
-            config::check(&installed.plan, &next, "config")?;
+            check_own(installed, &next, "config")?;
             row.config = Some(next).filter(|next| !next.is_empty());
             row.enabled = patch.enabled.unwrap_or(row.enabled);
             let to = patch.position.map_or(at, |position| rows.len().min(position as usize));
@@ -204,7 +204,7 @@ impl Control {
             let health: Option<WorldPluginHealth> = observe::health_of(&states, &row.plugin).filter(|_| active);
             plugins.push(SessionPlugin {
                 version: record.version.clone(),
-                effective_config: config::merged(plan, &record.config, row.config.as_ref()),
+                effective_config: config::merged(&plan.config, &record.config, row.config.as_ref()),
                 plugin: row.plugin,
                 position,
                 enabled: row.enabled,
@@ -221,6 +221,11 @@ impl Control {
         let listed = self.listed(id).await?.plugins.into_iter().find(|shown| shown.plugin == plugin);
         listed.ok_or(ControlError::NotFound("plugin in this session"))
     }
+}
+
+/// A session sets what a plugin's systems take. Its service is one for all sessions.
+fn check_own(installed: &Installed, own: &Config, at: &str) -> Result<()> {
+    config::check(&installed.plan.config, own, at)
 }
 
 fn new_row(session: SessionId, plugin: String, enabled: bool, own: Config) -> SessionPluginRecord {

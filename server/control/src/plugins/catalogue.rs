@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hd1_abi::Plan;
+use hd1_abi::{Plan, ServicePlan};
 use hd1_core::SessionId;
-use hd1_manifest::{Manifest, Trust, Verdict, manifest::Dependency};
+use hd1_manifest::{Manifest, Rights, Trust, Verdict, manifest::Dependency, right};
+use hd1_schema::schema::FieldSchema;
 use hd1_store::Conn;
 use hd1_store::plugins::{self as repo, PackageRecord, PluginRecord};
 use hd1_store::session_plugins::{self, SessionPluginRecord};
@@ -12,6 +13,7 @@ use hd1_store::session_plugins::{self, SessionPluginRecord};
 use super::config;
 use crate::control::Control;
 use crate::error::{ControlError, Result};
+use crate::plugin_host::ServiceSpec;
 use crate::worlds::WorldPlugin;
 
 /// A plugin with what its package declares.
@@ -19,7 +21,10 @@ use crate::worlds::WorldPlugin;
 pub(super) struct Installed {
     pub(super) record: PluginRecord,
     pub(super) manifest: Manifest,
+    /// Of its sim module; without systems where it has none.
     pub(super) plan: Plan,
+    /// Of its service.
+    pub(super) service: Option<ServicePlan>,
     pub(super) package_bytes: u64,
 }
 
@@ -32,9 +37,11 @@ impl Installed {
             ))
         };
         // Checked when it came. Written anew it may be longer than a plan in a module may be, so it is only read.
-        let plan = serde_json::from_str(&package.plan).map_err(unreadable)?;
+        let plan: Option<Plan> = serde_json::from_str(&package.plan).map_err(unreadable)?;
+        let plan = plan.unwrap_or_else(no_plan);
+        let service = package.service.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
         let manifest = serde_json::from_str(&package.manifest).map_err(unreadable)?;
-        Ok(Self { manifest, plan, package_bytes: package.bytes, record })
+        Ok(Self { manifest, plan, service, package_bytes: package.bytes, record })
     }
 
     pub(super) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Self>> {
@@ -53,10 +60,34 @@ impl Installed {
         judged.map_err(|refused| refused.to_string())
     }
 
+    /// Every field that an operator may set: those of its sim module, then those of its service.
+    pub(super) fn fields(&self) -> Vec<FieldSchema> {
+        fields(&self.plan, self.service.as_ref())
+    }
+
+    /// What its service may do today.
+    pub(super) fn rights(&self, trust: &Trust) -> Rights {
+        let Ok(verdict) = self.judged(trust) else { return Rights::new() };
+        // A word that is none any more is none that is asked for.
+        let granted = self.record.granted.iter().filter_map(|right| right.parse().ok()).collect();
+        right::effective(&self.manifest.asked(), &granted, verdict.level)
+    }
+
     /// The ids of the plugins without which it does not run.
     pub(super) fn needs(&self) -> impl Iterator<Item = String> {
         self.manifest.dependencies.iter().filter(|(_, wanted)| !wanted.is_optional()).map(|(id, _)| id.to_string())
     }
+}
+
+/// Of a package without a sim module.
+pub(super) fn no_plan() -> Plan {
+    Plan { abi: hd1_abi::plan::ABI, components: Vec::new(), config: Vec::new(), systems: Vec::new(), hooks: Vec::new() }
+}
+
+/// Every field that an operator may set.
+pub(super) fn fields(plan: &Plan, service: Option<&ServicePlan>) -> Vec<FieldSchema> {
+    let of_service = service.into_iter().flat_map(|service| &service.config);
+    plan.config.iter().chain(of_service).cloned().collect()
 }
 
 /// All that is installed, by id.
@@ -189,15 +220,43 @@ impl Catalogue {
                 continue;
             }
             running.insert(record.id.clone());
+            // A service alone has nothing to do in a world; others may need it all the same.
+            if plugin.manifest.sim.is_none() {
+                continue;
+            }
             plugins.push(WorldPlugin {
                 id: record.id.clone(),
                 version: record.version.clone(),
                 package: record.package.clone(),
-                config: config::merged(&plugin.plan, &record.config, row.config.as_ref()),
+                config: config::merged(&plugin.plan.config, &record.config, row.config.as_ref()),
                 generation: record.generation,
             });
         }
         plugins
+    }
+
+    /// The services that run: of what is installed, enabled, not called back, and not without what it needs.
+    pub(super) fn services(&self, trust: &Trust) -> Vec<ServiceSpec> {
+        let mut running: BTreeSet<&str> = BTreeSet::new();
+        // No ring can be among them, so each round finds one more, or there is none.
+        while let Some((id, _)) = self.0.iter().find(|(id, plugin)| {
+            !running.contains(id.as_str())
+                && plugin.record.enabled
+                && plugin.judged(trust).is_ok()
+                && plugin.needs().all(|need| running.contains(need.as_str()))
+        }) {
+            running.insert(id);
+        }
+        let plugins = self.0.values().filter(|plugin| running.contains(plugin.record.id.as_str()));
+        let services = plugins.filter(|plugin| plugin.service.is_some()).map(|plugin| ServiceSpec {
+            plugin: plugin.record.id.clone(),
+            version: plugin.record.version.clone(),
+            package: plugin.record.package.clone(),
+            config: config::merged(&plugin.fields(), &plugin.record.config, None),
+            rights: plugin.rights(trust),
+            generation: plugin.record.generation,
+        });
+        services.collect()
     }
 }
 

@@ -50,6 +50,15 @@ impl Control {
         let mut conn = self.inner.db.begin().await?;
         write(&mut conn, &change, &had, &have).await?;
         conn.commit().await?;
+        // Services first: one that does not start has changed no world.
+        if let Err((plugin, why)) = self.host().set_services(&after.services(self.host().trust())).await {
+            tracing::warn!(plugin.id = id, failed = plugin, why, "a change of a plugin is taken back");
+            self.take_back(before, id, &had).await?;
+            self.drop_unused(id).await?;
+            return Err(ControlError::Conflict(format!(
+                "the service of {plugin} does not start, so nothing has changed: {why}"
+            )));
+        }
         let swapped = self.swap(self.lists(&after, &have)).await;
         if let Err((session, error)) = &swapped {
             tracing::warn!(plugin.id = id, session.id = %session, error = %error, "a change of a plugin is taken back");
@@ -136,6 +145,9 @@ impl Control {
                 Err(error) => return Err(error.into()),
             }
         }
+        if let Err((plugin, why)) = self.host().set_services(&before.services(self.host().trust())).await {
+            tracing::error!(plugin.id = plugin, why, "a service that ran before does not start again");
+        }
         for (session, plugins) in self.lists(before, had) {
             if let Err(error) = self.give(session, &plugins).await {
                 tracing::error!(session.id = %session, error = %error, "a world did not take back the plugins it had");
@@ -170,8 +182,8 @@ fn rows_after(had: &Rows, change: &Change) -> Result<Rows> {
             Some(after) => {
                 for row in rows.iter_mut().filter(|row| row.plugin == change.id) {
                     let Some(own) = &row.config else { continue };
-                    let own = config::carried(&after.plan, own);
-                    config::check(&after.plan, &own, &format!("sessions.{session}.config"))?;
+                    let own = config::carried(&after.plan.config, own);
+                    config::check(&after.plan.config, &own, &format!("sessions.{session}.config"))?;
                     row.config = Some(own).filter(|own| !own.is_empty());
                 }
             }

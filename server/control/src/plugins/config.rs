@@ -1,7 +1,9 @@
-//! A plugin's config: what the operator sets, over it what a session sets, both checked against what the plan declares.
+//! A plugin's config: what the operator sets, over it what a session sets, both checked against what the
+//! plans declare.
 
-use hd1_abi::Plan;
+use hd1_abi::service::config_schema;
 use hd1_schema::json::parse_value;
+use hd1_schema::schema::FieldSchema;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
@@ -11,13 +13,13 @@ use crate::rules::Checks;
 /// Values by the names of fields.
 pub(super) type Config = Map<String, Value>;
 
-/// Refuses what is no field of the plan and what its field does not take, all of it at once, as `{at}.{field}`.
-pub(super) fn check(plan: &Plan, config: &Config, at: &str) -> Result<()> {
+/// Refuses what is none of the fields and what its field does not take, all of it at once, as `{at}.{field}`.
+pub(super) fn check(fields: &[FieldSchema], config: &Config, at: &str) -> Result<()> {
     let mut checks = Checks::default();
     for (name, value) in config {
         let path = format!("{at}.{name}");
-        let Some(field) = plan.config.iter().find(|field| field.name == *name) else {
-            checks.refuse(&path, unknown(plan));
+        let Some(field) = fields.iter().find(|field| field.name == *name) else {
+            checks.refuse(&path, unknown(fields));
             continue;
         };
         if let Err(refusal) = parse_value(&field.kind, value, &path) {
@@ -28,8 +30,8 @@ pub(super) fn check(plan: &Plan, config: &Config, at: &str) -> Result<()> {
     checks.done()
 }
 
-fn unknown(plan: &Plan) -> String {
-    let known: Vec<_> = plan.config.iter().map(|field| field.name.as_str()).collect();
+fn unknown(fields: &[FieldSchema]) -> String {
+    let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
     if known.is_empty() { "the plugin takes no config".to_owned() } else { format!("it takes {}", known.join(", ")) }
 }
 
@@ -47,16 +49,16 @@ pub(super) fn patched(config: &Config, patch: Config) -> Config {
 }
 
 /// What is left of it under another plan, which may have fewer fields. Whether the rest fits [`check`] says.
-pub(super) fn carried(plan: &Plan, config: &Config) -> Config {
-    let known = |name: &String| plan.config.iter().any(|field| field.name == *name);
+pub(super) fn carried(fields: &[FieldSchema], config: &Config) -> Config {
+    let known = |name: &String| fields.iter().any(|field| field.name == *name);
     config.iter().filter(|(name, _)| known(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Every field: the plan's defaults, over them the operator's values, over them the session's.
-pub(super) fn merged(plan: &Plan, operator: &Config, session: Option<&Config>) -> Config {
-    let schema = plan.config_schema();
+pub(super) fn merged(fields: &[FieldSchema], operator: &Config, session: Option<&Config>) -> Config {
+    let schema = config_schema(fields.to_vec());
     let mut record = schema.default_record();
-    for (field, slot) in plan.config.iter().zip(&mut record) {
+    for (field, slot) in fields.iter().zip(&mut record) {
         let set = session.and_then(|config| config.get(&field.name)).or_else(|| operator.get(&field.name));
         // What is kept was checked when it came; a default is better than a plugin that cannot run.
         if let Some(value) = set.and_then(|value| parse_value(&field.kind, value, "").ok()) {

@@ -1,12 +1,13 @@
 //! Installation: a package read, judged, inspected and fitted in, then given to every world that has the plugin.
 
-use hd1_abi::Plan;
+use hd1_abi::{Plan, ServicePlan};
 use hd1_api::{InstallOutcome, InstalledPlugin};
+use hd1_manifest::manifest::{Service, Sim};
 use hd1_manifest::{Level, Manifest, Package};
 use hd1_store::plugins::{self as repo, PackageRecord, PluginRecord, PreviousPackage};
 use semver::Version;
 
-use super::catalogue::{Catalogue, Installed};
+use super::catalogue::{self, Catalogue, Installed, no_plan};
 use super::change::Change;
 use super::{config, finish};
 use crate::authority::Authority;
@@ -21,6 +22,7 @@ const API: Version = Version::new(1, 0, 0);
 struct Checked {
     manifest: Manifest,
     plan: Plan,
+    service: Option<ServicePlan>,
     hash: String,
     signer: Option<String>,
     trust: Level,
@@ -32,7 +34,7 @@ impl Control {
     /// has it at once, without a restart. Goes on to its end even if the caller stops waiting.
     ///
     /// # Errors
-    /// A missing right; a package that is at fault, not to be believed, or without a sim module; a plugin that it needs
+    /// A missing right; a package that is at fault or not to be believed; a plugin that it needs
     /// and that is not there, or that it does not run beside; a config that does not fit it; a world that refuses it.
     /// Whatever it is, nothing has changed.
     pub async fn install_plugin(&self, authority: &Authority, package: Vec<u8>) -> Result<InstalledPlugin> {
@@ -60,15 +62,30 @@ impl Control {
             let wanted = &manifest.plugin.api;
             return Err(refused(format!("it was written for interface {wanted}, and this server offers {API}")));
         }
-        let Some(sim) = &manifest.sim else {
-            let why = "it has a [service] alone, and this server runs none yet: add a [sim] module to plugin.toml";
-            return Err(refused(why.to_owned()));
+        let file = |path| package.files().get(path).map(Vec::as_slice).unwrap_or_default();
+        let plan = match &manifest.sim {
+            None => no_plan(),
+            Some(Sim { module }) => {
+                self.host().inspect(file(module)).await.map_err(|why| refused(format!("{module}: {why}")))?
+            }
         };
-        let module = package.files().get(&sim.module).map(Vec::as_slice).unwrap_or_default();
-        let plan = self.host().inspect(module).await.map_err(|why| refused(format!("{}: {why}", sim.module)))?;
+        let service = match &manifest.service {
+            None => None,
+            Some(Service { component }) => {
+                let inspected = self.host().inspect_service(file(component)).await;
+                Some(inspected.map_err(|why| refused(format!("{component}: {why}")))?)
+            }
+        };
+        if let Some(list) = service.as_ref().and_then(not_offered) {
+            return Err(refused(format!("its service has {list}, and this server has none yet: strike them")));
+        }
+        if let Some(twice) = twice(&plan, service.as_ref()) {
+            return Err(refused(format!("config: both its module and its service have a field {twice}")));
+        }
         Ok(Checked {
             manifest: manifest.clone(),
             plan,
+            service,
             hash: package.hash().to_string(),
             signer: package.signer().map(|key| key.to_string()),
             trust: verdict.level,
@@ -94,8 +111,9 @@ impl Control {
             }
             None => {}
         }
-        let set = old.map(|old| config::carried(&new.plan, &old.record.config)).unwrap_or_default();
-        config::check(&new.plan, &set, "config")?;
+        let fields = catalogue::fields(&new.plan, new.service.as_ref());
+        let set = old.map(|old| config::carried(&fields, &old.record.config)).unwrap_or_default();
+        config::check(&fields, &set, "config")?;
         let package = self.package_record(id, &new)?;
         let record = PluginRecord {
             id: id.to_owned(),
@@ -109,12 +127,19 @@ impl Control {
                 version: old.record.version.clone(),
                 package: old.record.package.clone(),
             }),
+            granted: granted(old, &new.manifest),
             generation: old.map_or(0, |old| old.record.generation),
             installed_at: old.map_or(self.now(), |old| old.record.installed_at),
             updated_at: self.now(),
         };
         let outcome = if old.is_some() { InstallOutcome::Replaced } else { InstallOutcome::Installed };
-        let after = Installed { record, manifest: new.manifest, plan: new.plan, package_bytes: new.bytes.len() as u64 };
+        let after = Installed {
+            record,
+            manifest: new.manifest,
+            plan: new.plan,
+            service: new.service,
+            package_bytes: new.bytes.len() as u64,
+        };
         catalogue.with(id, Some(after.clone())).check_around(id)?;
         // The file comes first: one without a row is only room lost, a row without a file is a plugin that cannot run.
         self.host().keep(&new.hash, &new.bytes).await.map_err(ControlError::Failed)?;
@@ -133,7 +158,8 @@ impl Control {
             plugin: id.to_owned(),
             version: new.manifest.plugin.version.to_string(),
             manifest: serde_json::to_string(&new.manifest).map_err(unwritable)?,
-            plan: serde_json::to_string(&new.plan).map_err(unwritable)?,
+            plan: serde_json::to_string(&new.manifest.sim.as_ref().map(|_| &new.plan)).map_err(unwritable)?,
+            service: new.service.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?,
             signer: new.signer.clone(),
             bytes: new.bytes.len() as u64,
             stored_at: self.now(),
@@ -153,6 +179,31 @@ impl Control {
         repo::put(&mut conn, &record).await?;
         Ok(conn.commit().await?)
     }
+}
+
+/// What the operator lets it do: what was granted before, and, of what this package asks for besides, all that is not for
+/// them to grant by name.
+fn granted(old: Option<&Installed>, manifest: &Manifest) -> Vec<String> {
+    let known = old.map(|old| old.manifest.asked()).unwrap_or_default();
+    let mut granted = old.map(|old| old.record.granted.clone()).unwrap_or_default();
+    // What was taken away stays away.
+    let fresh = manifest.rights.keys().filter(|right| !right.is_strong() && !known.contains(*right));
+    granted.extend(fresh.map(ToString::to_string));
+    granted.sort();
+    granted.dedup();
+    granted
+}
+
+/// What a service may declare and nobody here would call.
+fn not_offered(service: &ServicePlan) -> Option<&'static str> {
+    let lists = [("hooks", service.hooks.len()), ("jobs", service.jobs.len()), ("auth", service.auth.len())];
+    lists.iter().find(|(_, count)| *count > 0).map(|(list, _)| *list)
+}
+
+/// A field that both halves of a plugin would have.
+fn twice(plan: &Plan, service: Option<&ServicePlan>) -> Option<String> {
+    let mut own = service.into_iter().flat_map(|service| &service.config).map(|field| &field.name);
+    own.find(|name| plan.config.iter().any(|field| field.name == **name)).cloned()
 }
 
 /// A version names one package for ever, but on its author's own machine, where the same one is built again and again.

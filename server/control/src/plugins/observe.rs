@@ -55,7 +55,9 @@ impl Control {
         let mut conn = self.inner.db.read().await?;
         let session_count = session_plugins::count(&mut conn, &record.id).await?;
         let systems = self.host().stats(&record.id).into_iter().map(system_stats).collect();
-        Ok(PluginStats { plugin: record.id, session_count, systems })
+        let (calls, counters) = self.host().service_stats(&record.id);
+        let calls = calls.into_iter().map(system_stats).collect();
+        Ok(PluginStats { plugin: record.id, session_count, systems, calls, counters })
     }
 
     /// The newest lines of a plugin that came after the line `after`. They tell of every session, whoever's it is, so

@@ -1,14 +1,18 @@
 //! A plugin host that compiles nothing, and packages whose modules are their plans written out.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use hd1_abi::Plan;
+use hd1_abi::{Plan, ServicePlan};
+use hd1_api::ServiceState;
+use hd1_core::Micros;
 use hd1_manifest::archive::Files;
 use hd1_manifest::{Package, PackagePath, SigningKey, Trust};
 use serde_json::{Value, json};
 
-use crate::plugin_host::{LogLine, PluginHost, SystemStats};
+use crate::plugin_host::{
+    LogLine, PluginHost, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec, SystemStats,
+};
 use crate::worlds::PortFuture;
 
 /// What the host holds.
@@ -20,6 +24,10 @@ pub struct HostState {
     pub stats: BTreeMap<String, Vec<SystemStats>>,
     /// What it answers about lines, by plugin.
     pub lines: BTreeMap<String, Vec<LogLine>>,
+    /// The services that run.
+    pub services: Vec<ServiceSpec>,
+    /// Plugins whose services do not start.
+    pub broken: BTreeSet<String>,
     /// Its disk takes nothing more.
     pub disk_full: bool,
 }
@@ -55,6 +63,68 @@ impl PluginHost for FakeHost {
     fn inspect<'a>(&'a self, module: &'a [u8]) -> PortFuture<'a, Result<Plan, String>> {
         let plan = module.get(8..).ok_or_else(|| "no module".to_owned());
         ready(plan.and_then(|plan| Plan::parse(plan).map_err(|error| error.to_string())))
+    }
+
+    fn inspect_service<'a>(&'a self, component: &'a [u8]) -> PortFuture<'a, Result<ServicePlan, String>> {
+        let plan = component.get(8..).ok_or_else(|| "no component".to_owned());
+        ready(plan.and_then(|plan| ServicePlan::parse(plan).map_err(|error| error.to_string())))
+    }
+
+    fn set_services<'a>(&'a self, services: &'a [ServiceSpec]) -> PortFuture<'a, Result<(), (String, String)>> {
+        let mut state = self.lock();
+        if let Some(service) = services.iter().find(|service| state.broken.contains(&service.plugin)) {
+            return ready(Err((service.plugin.clone(), "it traps".to_owned())));
+        }
+        state.services = services.to_vec();
+        ready(Ok(()))
+    }
+
+    fn service_plan(&self, plugin: &str) -> Option<Arc<ServicePlan>> {
+        let state = self.lock();
+        let service = state.services.iter().find(|service| service.plugin == plugin)?;
+        let package = Package::read(state.packages.get(&service.package)?).ok()?;
+        let component = &package.manifest().service.as_ref()?.component;
+        ServicePlan::parse(package.files().get(component)?.get(8..)?).ok().map(Arc::new)
+    }
+
+    /// Answers with what it was asked.
+    fn route<'a>(
+        &'a self,
+        _: &'a str,
+        route: usize,
+        request: ServiceRequest,
+    ) -> PortFuture<'a, Result<ServiceResponse, ServiceFault>> {
+        let ServiceRequest { params, caller, body, .. } = request;
+        if body == b"fail" {
+            return ready(Err(ServiceFault::Failed("it traps at /secret/path".to_owned())));
+        }
+        let told = json!({ "route": route, "params": params, "caller": [caller.id, caller.name, caller.role] });
+        let headers = vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("set-cookie".to_owned(), "a=b".to_owned()),
+        ];
+        ready(Ok(ServiceResponse { status: 200, headers, body: told.to_string().into_bytes() }))
+    }
+
+    fn call<'a>(
+        &'a self,
+        _: &'a str,
+        function: usize,
+        depth: u32,
+        caller: &'a str,
+        argument: &'a str,
+    ) -> PortFuture<'a, Result<String, ServiceFault>> {
+        ready(Ok(json!([function, depth, caller, argument]).to_string()))
+    }
+
+    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)> {
+        let state = self.lock();
+        let runs = state.services.iter().any(|service| service.plugin == plugin);
+        runs.then_some((ServiceState::Started, Micros(0), None))
+    }
+
+    fn service_stats(&self, _: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>) {
+        (Vec::new(), BTreeMap::new())
     }
 
     fn keep<'a>(&'a self, hash: &'a str, package: &'a [u8]) -> PortFuture<'a, Result<(), String>> {
@@ -93,6 +163,7 @@ pub struct TestPackage {
     /// What follows in the manifest.
     tables: String,
     plan: Value,
+    service: Value,
     readme: String,
 }
 
@@ -107,7 +178,8 @@ impl TestPackage {
         let plan = json!({ "abi": 1, "config": [strength, loud],
             "systems": [{ "name": "blow", "queries": [{ "write": ["Velocity"] }] }] });
         let (tables, readme) = ("[sim]\nmodule = \"sim.wasm\"\n".to_owned(), String::new());
-        Self { id: id.to_owned(), version: version.to_owned(), tables, plan, readme }
+        let service = json!({ "abi": 1 });
+        Self { id: id.to_owned(), version: version.to_owned(), tables, plan, service, readme }
     }
 
     /// With these tables in place of `[sim]`, or after it where they do not begin with one.
@@ -134,6 +206,14 @@ impl TestPackage {
         self
     }
 
+    /// With a service of this plan in place of `[sim]`, and these rights.
+    #[must_use]
+    pub fn service(mut self, plan: Value, rights: &[&str]) -> Self {
+        self.service = plan;
+        let rights: String = rights.iter().map(|right| format!("\"{right}\" = \"for a test\"\n")).collect();
+        self.tables(&format!("[service]\ncomponent = \"service.wasm\"\n[rights]\n{rights}"))
+    }
+
     /// Its bytes, unsigned.
     ///
     /// # Panics
@@ -156,10 +236,11 @@ impl TestPackage {
         let Self { id, version, tables, .. } = self;
         let manifest =
             format!("[plugin]\nid = \"{id}\"\nversion = \"{version}\"\napi = \"^1\"\nname = \"Test\"\n{tables}");
-        let module = [b"\0asm\x01\0\0\0", self.plan.to_string().as_bytes()].concat();
+        let wasm = |plan: &Value| [b"\0asm\x01\0\0\0", plan.to_string().as_bytes()].concat();
         let files = [
             ("plugin.toml", manifest.into_bytes()),
-            ("sim.wasm", module),
+            ("sim.wasm", wasm(&self.plan)),
+            ("service.wasm", wasm(&self.service)),
             ("README.md", self.readme.clone().into_bytes()),
         ];
         let path = |name: &str| name.parse::<PackagePath>().expect("a path");

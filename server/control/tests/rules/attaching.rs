@@ -175,7 +175,10 @@ async fn values(stage: Stage) {
     let world = |session| stage.worlds.lock()[&session].spec.plugins[0].config.clone();
     let Err(ControlError::Invalid(errors)) = patch(&[("strength", json!("much"))]).await else { panic!("accepted") };
     assert_eq!(errors[0].path, "config.strength");
-    let set = hd1_api::PluginPatch { config: config(&[("strength", json!(2)), ("loud", json!(true))]), enabled: None };
+    let set = hd1_api::PluginPatch {
+        config: config(&[("strength", json!(2)), ("loud", json!(true))]),
+        ..hd1_api::PluginPatch::default()
+    };
     control.patch_plugin(&admin, &wind, set).await.unwrap();
     let shown = patch(&[("strength", json!(4.5))]).await.unwrap();
     let merged = config(&[("strength", json!(4.5)), ("loud", json!(true))]);

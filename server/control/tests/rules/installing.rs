@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hd1_api::{ApiRole, AttachPlugin, ErrorCode, InstallOutcome, InstalledPlugin, PluginPatch, Visibility};
 use hd1_control::testing::{FakeHost, Stage, TestPackage};
-use hd1_control::{Authority, ControlError, Page, PluginId, Trust};
+use hd1_control::{Authority, ControlError, Page, PluginId, Routed, ServiceRequest, Trust};
 use hd1_core::SessionId;
 use hd1_manifest::SigningKey;
 use serde_json::{Map, Value, json};
@@ -23,6 +23,9 @@ on_both! {
     one_that_fails_soon_goes_back_by_itself => fails;
     what_is_set_holds_at_once => patches;
     what_is_uninstalled_is_gone => uninstall;
+    a_service_runs_with_what_it_is_granted => services;
+    a_service_that_does_not_start_changes_nothing => broken_services;
+    a_service_keeps_values_of_its_own => values;
 }
 
 fn wind(version: &str) -> TestPackage {
@@ -94,10 +97,8 @@ async fn faults(stage: Stage) {
     let revoked = TestPackage::new("acme:bad", "1.0.0");
     let list = format!("[[revoked]]\npackage = \"{}\"\nreason = \"it leaks\"", revoked.hash());
     let stage = Stage::with(stage.db.clone(), Arc::new(FakeHost::trusting(Trust::parse(&list).unwrap()))).await;
-    let service = wind("1.0.0").tables("[service]\ncomponent = \"sim.wasm\"\n");
     for (package, told) in [
         (revoked, "revoked: it leaks"),
-        (service, "[service] alone"),
         (wind("1.0.0").plan(|plan| plan["abi"] = json!(7)), "sim.wasm: the plan"),
         (wind("1.0.0").tables("[dependencies]\n\"acme:rain\" = \"^1\"\n"), "acme:rain ^1, which is not installed"),
     ] {
@@ -245,7 +246,8 @@ async fn swap(stage: Stage) {
 async fn carried(stage: Stage) {
     let (control, admin) = (&stage.control, Authority::admin());
     install(&stage, &wind("1.0.0")).await;
-    let patch = PluginPatch { config: config(&[("strength", json!(5)), ("loud", json!(true))]), enabled: None };
+    let patch =
+        PluginPatch { config: config(&[("strength", json!(5)), ("loud", json!(true))]), ..PluginPatch::default() };
     control.patch_plugin(&admin, &id("acme:wind"), patch).await.unwrap();
     let session = session(&stage, Visibility::Private, false).await.id;
     let own = Some(config(&[("strength", json!(8)), ("loud", json!(false))]));
@@ -332,7 +334,7 @@ async fn patches(stage: Stage) {
     let session = with_plugins(&stage, &["acme:wind"]).await;
     let world = || stage.worlds.lock()[&session].spec.plugins.clone();
     let patch = async |fields: &[(&str, Value)], enabled: Option<bool>| {
-        control.patch_plugin(&admin, &wind_id, PluginPatch { config: config(fields), enabled }).await
+        control.patch_plugin(&admin, &wind_id, PluginPatch { config: config(fields), enabled, rights: None }).await
     };
     let fields = [("strength", json!(11)), ("loud", json!(1)), ("nois", json!(1))];
     let Err(ControlError::Invalid(errors)) = patch(&fields, None).await else { panic!("accepted") };
@@ -387,4 +389,122 @@ async fn uninstall(stage: Stage) {
     let ids: Vec<_> = listed.plugins.iter().map(|plugin| plugin.plugin.as_str()).collect();
     assert_eq!((ids, count(&stage).await), (vec!["acme:rain", "acme:wind"], 2));
     assert!(stage.host.lock().packages.contains_key(&wind("1.0.0").hash()));
+}
+
+fn hello(version: &str, rights: &[&str]) -> TestPackage {
+    let plan = json!({ "abi": 1,
+        "config": [{ "name": "greeting", "doc": "", "kind": { "type": "text", "max_bytes": 20 }, "default": { "Text": "Hi" } }],
+        "routes": [{ "method": "GET", "path": "/greet/{name}", "access": "anyone" },
+            { "method": "GET", "path": "/me", "access": "token" },
+            { "method": "DELETE", "path": "/greetings", "access": "admin" }],
+        "functions": [{ "name": "greet" }] });
+    TestPackage::new("acme:hello", version).service(plan, rights)
+}
+
+fn asked(method: &str, path: &str) -> ServiceRequest {
+    ServiceRequest { method: method.to_owned(), path: path.to_owned(), ..ServiceRequest::default() }
+}
+
+async fn services(stage: Stage) {
+    let (control, admin, of) = (&stage.control, Authority::admin(), id("acme:hello"));
+    let runs = || stage.host.lock().services.clone();
+    let installed = install(&stage, &hello("1.0.0", &["kv", "auth", "call:acme:wind"])).await.plugin;
+    assert_eq!(installed.routes[0].path, "/plugins/acme:hello/greet/{name}");
+    assert_eq!(installed.config_schema["properties"]["greeting"]["default"], "Hi");
+    // What is strong is granted by name alone.
+    let granted = |plugin: &hd1_api::Plugin| -> Vec<String> {
+        plugin.rights.iter().filter(|right| right.granted).map(|right| right.right.clone()).collect()
+    };
+    assert_eq!(granted(&installed), ["kv", "call:acme:wind"]);
+    assert_eq!(runs()[0].rights.len(), 2);
+    assert_eq!(runs()[0].config["greeting"], "Hi");
+    // Who asks, and for what.
+    let developer = token(&stage, ApiRole::Developer).await;
+    let (bob, fail) = (asked("GET", "/greet/bob"), ServiceRequest { body: b"fail".to_vec(), ..asked("GET", "/me") });
+    let Routed::Answered(answer) = control.ask_plugin(&Authority::anonymous(), &of, bob.clone()).await.unwrap() else {
+        panic!("the route is there")
+    };
+    assert_eq!(String::from_utf8(answer.body).unwrap(), r#"{"caller":["","",""],"params":[["name","bob"]],"route":0}"#);
+    for (authority, request, code) in [
+        (Authority::anonymous(), asked("GET", "/me"), ErrorCode::Unauthenticated),
+        (Authority::anonymous(), asked("GET", "/none"), ErrorCode::NotFound),
+        (developer.clone(), asked("DELETE", "/greetings"), ErrorCode::Denied),
+        (developer.clone(), fail, ErrorCode::PluginFailed),
+    ] {
+        assert_eq!(control.ask_plugin(&authority, &of, request).await.err().unwrap().code(), code);
+    }
+    assert!(control.ask_plugin(&developer, &of, asked("GET", "/me")).await.is_ok());
+    let other = control.ask_plugin(&admin, &of, asked("GET", "/greetings")).await.unwrap();
+    assert_eq!(other, Routed::OtherMethods(vec!["DELETE".to_owned()]));
+    assert_eq!(
+        control.call_plugin("acme:wind", 1, "acme:hello", "greet", "{}").await.unwrap(),
+        r#"[0,1,"acme:wind","{}"]"#
+    );
+    // What is granted and set holds at once, and stays over another version.
+    let patch = |json: Value| serde_json::from_value::<PluginPatch>(json).unwrap();
+    let wish = patch(json!({ "rights": ["auth"], "config": { "greeting": "Ahoy" } }));
+    let patched = control.patch_plugin(&admin, &of, wish).await.unwrap();
+    assert_eq!((granted(&patched), runs()[0].rights.len()), (vec!["auth".to_owned()], 1));
+    assert_eq!(runs()[0].config["greeting"], "Ahoy");
+    let refused = control.patch_plugin(&admin, &of, patch(json!({ "rights": ["network"] }))).await.err().unwrap();
+    assert_eq!(refused.code(), ErrorCode::Invalid);
+    let next = install(&stage, &hello("2.0.0", &["kv", "auth", "sessions.read"])).await.plugin;
+    assert_eq!(granted(&next), ["sessions.read", "auth"], "what was taken away stays away");
+    // It is no matter of worlds.
+    let session = with_plugins(&stage, &["acme:hello"]).await;
+    assert!(has(&stage, session).is_empty());
+    control.patch_plugin(&admin, &of, patch(json!({ "enabled": false }))).await.unwrap();
+    assert!(runs().is_empty());
+    assert_eq!(control.ask_plugin(&admin, &of, bob).await.err().unwrap().code(), ErrorCode::NotFound);
+}
+
+async fn broken_services(stage: Stage) {
+    install(&stage, &hello("1.0.0", &["kv"])).await;
+    stage.host.lock().broken.insert("acme:hello".to_owned());
+    let told = refused(&stage, &hello("2.0.0", &["kv"])).await.to_string();
+    assert!(told.contains("does not start, so nothing has changed: it traps"), "{told}");
+    let plugin = stage.control.plugin(&Authority::admin(), &id("acme:hello")).await.unwrap();
+    assert_eq!((plugin.version.as_str(), stage.host.lock().services.len()), ("1.0.0", 1));
+    // After a restart the others run all the same.
+    stage.host.lock().broken.clear();
+    let other = TestPackage::new("acme:other", "1.0.0").service(json!({ "abi": 1 }), &[]);
+    install(&stage, &other).await;
+    stage.host.lock().broken.insert("acme:hello".to_owned());
+    stage.host.lock().services.clear();
+    stage.control.start_services().await.unwrap();
+    let services = stage.host.lock().services.iter().map(|service| service.plugin.clone()).collect::<Vec<_>>();
+    assert_eq!(services, ["acme:other"]);
+}
+
+async fn values(stage: Stage) {
+    install(&stage, &hello("1.0.0", &["kv"])).await;
+    install(&stage, &TestPackage::new("acme:other", "1.0.0").service(json!({ "abi": 1 }), &["kv"])).await;
+    let control = &stage.control;
+    control.set_plugin_value("acme:hello", "a/1", b"one", None).await.unwrap();
+    control.set_plugin_value("acme:hello", "a/\u{e9}", b"two", Some(10)).await.unwrap();
+    control.set_plugin_value("acme:hello", "b", b"three", None).await.unwrap();
+    assert_eq!(control.plugin_value("acme:hello", "a/1").await.unwrap().unwrap(), b"one");
+    assert_eq!(control.plugin_value("acme:other", "a/1").await.unwrap(), None, "it is another's");
+    assert_eq!(control.plugin_keys("acme:hello", "a/", "", 10).await.unwrap(), ["a/1", "a/\u{e9}"]);
+    assert_eq!(control.plugin_keys("acme:hello", "", "a/1", 1).await.unwrap(), ["a/\u{e9}"]);
+    stage.clock.advance_s(10);
+    assert_eq!(control.plugin_keys("acme:hello", "a/", "", 10).await.unwrap(), ["a/1"]);
+    assert_eq!(control.sweep().await.unwrap(), 1);
+    assert_eq!(control.add_to_plugin_value("acme:hello", "n", 5).await.unwrap(), 5);
+    assert_eq!(control.add_to_plugin_value("acme:hello", "n", -7).await.unwrap(), -2);
+    assert!(control.add_to_plugin_value("acme:hello", "b", 1).await.is_err(), "it is no number");
+    let mut adds = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let control = control.clone();
+        adds.spawn(async move { control.add_to_plugin_value("acme:hello", "sum", 1).await });
+    }
+    adds.join_all().await.into_iter().for_each(|sum| assert!(sum.is_ok(), "{sum:?}"));
+    assert_eq!(control.plugin_value("acme:hello", "sum").await.unwrap().unwrap(), b"20");
+    assert!(control.delete_plugin_value("acme:hello", "n").await.unwrap());
+    assert!(!control.delete_plugin_value("acme:hello", "n").await.unwrap());
+    for (key, bytes) in [("", 1), ("k", 64 * 1024 + 1)] {
+        assert!(control.set_plugin_value("acme:hello", key, &vec![0; bytes], None).await.is_err());
+    }
+    control.uninstall_plugin(&Authority::admin(), &id("acme:hello")).await.unwrap();
+    assert!(control.set_plugin_value("acme:hello", "a", b"x", None).await.is_err(), "nobody keeps it");
 }
