@@ -16,6 +16,7 @@ mod plugins;
 mod postgres;
 mod programs;
 mod realtime;
+mod services;
 mod sessions;
 mod start;
 mod surface;

@@ -18,6 +18,7 @@ mod quic;
 mod replay;
 mod scene;
 mod serve;
+mod services;
 mod shutdown;
 mod telemetry;
 mod worlds;

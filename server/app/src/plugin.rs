@@ -37,6 +37,7 @@ pub fn run(command: &Plugin) -> Result<()> {
             server::attach(id, *session, *position, values, server)
         }
         Plugin::Detach { id, session, server } => server::detach(id, *session, server),
+        Plugin::Grant { id, rights, none, server } => server::grant(id, rights, *none, server),
         Plugin::Config { id, values, session, server } => server::config(id, *session, values, server),
         Plugin::Logs { id, follow, lines, server } => server::logs(id, *lines, *follow, server),
         Plugin::Stats(named) => server::stats(named),

@@ -10,15 +10,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
-use hd1_control::{LogLine, PluginHost, PortFuture, SystemStats, Trust, WorldError, WorldPlugin};
-use hd1_core::{Micros, SessionId};
-use hd1_host::{Host, Limits, Pool};
+use hd1_abi::ServicePlan;
+use hd1_api::ServiceState;
+use hd1_control::{
+    LogLine, PluginHost, PortFuture, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec, SystemStats, Trust,
+    WorldError, WorldPlugin,
+};
+use hd1_core::{Clock as _, Micros, SessionId, SystemClock};
+use hd1_host::{Host, Limits, Meter, Pool};
 use hd1_manifest::Package;
 use hd1_manifest::limits::TRUST_BYTES_MAX;
 use hd1_sim::{Module, Modules, PluginSpec};
 use uuid::Uuid;
 
 use crate::files;
+use crate::services::{self, Services};
 
 /// See the module's words. Clones share everything.
 #[derive(Clone)]
@@ -26,6 +32,7 @@ pub struct Plugins(Arc<Inner>);
 
 struct Inner {
     host: Host,
+    services: Services,
     /// Where packages lie, each under its hash.
     packages: PathBuf,
     trust: Trust,
@@ -53,7 +60,14 @@ impl Plugins {
         let host = Host::new().map_err(|error| anyhow::anyhow!("plugins cannot run here: {error:#}"))?;
         let host = host.with_cache(&code).with_context(|| format!("cannot make {}", code.display()))?;
         let trust = trust.map(read_trust).transpose()?.unwrap_or_default();
-        Ok(Plugins(Arc::new(Inner { host, packages, trust, ready: RwLock::default() })))
+        let services = Services::open(packages.clone(), &code)?;
+        Ok(Plugins(Arc::new(Inner { host, services, packages, trust, ready: RwLock::default() })))
+    }
+
+    /// Those of them that work outside of worlds.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.0.services
     }
 
     /// What worlds are to have, once all of it is ready to run.
@@ -169,6 +183,48 @@ impl PluginHost for Plugins {
         })
     }
 
+    fn inspect_service<'a>(&'a self, component: &'a [u8]) -> PortFuture<'a, Result<ServicePlan, String>> {
+        Box::pin(self.0.services.inspect(component))
+    }
+
+    fn set_services<'a>(&'a self, services: &'a [ServiceSpec]) -> PortFuture<'a, Result<(), (String, String)>> {
+        Box::pin(self.0.services.set(services))
+    }
+
+    fn service_plan(&self, plugin: &str) -> Option<Arc<ServicePlan>> {
+        self.0.services.plan(plugin)
+    }
+
+    fn route<'a>(
+        &'a self,
+        plugin: &'a str,
+        route: usize,
+        request: ServiceRequest,
+    ) -> PortFuture<'a, Result<ServiceResponse, ServiceFault>> {
+        Box::pin(self.0.services.route(plugin, route, request))
+    }
+
+    fn call<'a>(
+        &'a self,
+        plugin: &'a str,
+        function: usize,
+        depth: u32,
+        caller: &'a str,
+        argument: &'a str,
+    ) -> PortFuture<'a, Result<String, ServiceFault>> {
+        Box::pin(self.0.services.call(plugin, function, depth, caller, argument))
+    }
+
+    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)> {
+        let (state, ago, reason) = self.0.services.state(plugin)?;
+        Some((state, services::moment(SystemClock.now(), ago), reason))
+    }
+
+    fn service_stats(&self, plugin: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>) {
+        let Some(meter) = self.0.services.meter(plugin) else { return (Vec::new(), BTreeMap::new()) };
+        (stats_of(&meter), meter.counters())
+    }
+
     fn keep<'a>(&'a self, hash: &'a str, package: &'a [u8]) -> PortFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let (path, package) = (self.0.path(hash), package.to_vec());
@@ -192,34 +248,52 @@ impl PluginHost for Plugins {
     }
 
     fn stats(&self, plugin: &str) -> Vec<SystemStats> {
-        let Some(pool) = self.newest(plugin) else { return Vec::new() };
-        let stats = pool.meter().figures().into_iter().map(|figures| SystemStats {
-            system: figures.name,
-            runs: figures.runs,
-            run_us_p50: figures.p50.as_secs_f64() * 1e6,
-            run_us_p99: figures.p99.as_secs_f64() * 1e6,
-            fuel: figures.fuel,
-            faults: figures.faults.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect(),
-            refused_rows: figures.rows_refused,
-            refused_commands: figures.commands_refused,
-            bytes_in: figures.bytes_in,
-            bytes_out: figures.bytes_out,
-        });
-        stats.collect()
+        self.newest(plugin).map(|pool| stats_of(pool.meter())).unwrap_or_default()
     }
 
     fn log(&self, plugin: &str, limit: usize) -> Vec<LogLine> {
-        let Some(pool) = self.newest(plugin) else { return Vec::new() };
-        let lines = pool.meter().log(limit).into_iter().map(|line| LogLine {
-            number: line.number + 1,
-            at: micros(line.at),
-            level: line.level,
-            session: Some(SessionId(Uuid::from_u128(line.world))),
-            system: line.system,
-            text: line.text,
+        let sim = self.newest(plugin).map(|pool| pool.meter().log(limit)).unwrap_or_default();
+        let Some(service) = self.0.services.meter(plugin) else {
+            return sim.into_iter().map(|line| shown(line.number + 1, line)).collect();
+        };
+        // Two halves, two counts: their lines are told apart by when they were written.
+        let mut lines: Vec<_> = sim.into_iter().chain(service.log(limit)).collect();
+        lines.sort_by_key(|line| line.at);
+        let mut last = 0;
+        let numbered = lines.into_iter().map(|line| {
+            last = micros(line.at).0.unsigned_abs().max(last + 1);
+            shown(last, line)
         });
-        lines.collect()
+        let lines: Vec<_> = numbered.collect();
+        lines[lines.len().saturating_sub(limit)..].to_vec()
     }
+}
+
+fn shown(number: u64, line: hd1_host::LogLine) -> LogLine {
+    LogLine {
+        number,
+        at: micros(line.at),
+        level: line.level,
+        session: (line.world != 0).then(|| SessionId(Uuid::from_u128(line.world))),
+        system: line.system,
+        text: line.text,
+    }
+}
+
+fn stats_of(meter: &Meter) -> Vec<SystemStats> {
+    let stats = meter.figures().into_iter().map(|figures| SystemStats {
+        system: figures.name,
+        runs: figures.runs,
+        run_us_p50: figures.p50.as_secs_f64() * 1e6,
+        run_us_p99: figures.p99.as_secs_f64() * 1e6,
+        fuel: figures.fuel,
+        faults: figures.faults.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect(),
+        refused_rows: figures.rows_refused,
+        refused_commands: figures.commands_refused,
+        bytes_in: figures.bytes_in,
+        bytes_out: figures.bytes_out,
+    });
+    stats.collect()
 }
 
 fn spec_of(plugin: &WorldPlugin) -> PluginSpec {

@@ -116,8 +116,11 @@ impl Server {
         let kbit_s_max = config.worlds.client_kbit_s_max;
         let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), kbit_s_max, plugins.clone()));
         let ticket_key = TicketKey::load_or_create(&config.data)?;
+        let services = plugins.services().clone();
         let host = Arc::new(plugins);
         let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, ticket_key).await?;
+        services.connect(control.clone());
+        control.start_services().await?;
         let recovery = control.recover().await?;
         tracing::info!(recovered = recovery.recovered, failed = recovery.failed, "brought sessions back");
         demo::make(&config, &control).await?;

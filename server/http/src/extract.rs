@@ -60,6 +60,13 @@ impl<S: Sync, const BYTES: usize> FromRequest<S> for Octets<BYTES> {
     }
 }
 
+impl<const BYTES: usize> Octets<BYTES> {
+    /// A body of whatever type.
+    pub async fn any(body: Body) -> Result<bytes::Bytes, Failure> {
+        read(body, BYTES).await
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     is_of(headers, "application/json")
 }

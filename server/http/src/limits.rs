@@ -32,3 +32,7 @@ pub const ADDRESSES_MAX: usize = 16_384;
 pub const NAME_CHARS_MAX: usize = 128;
 /// Bytes of a bearer token at most; longer ones are refused unread.
 pub const BEARER_BYTES_MAX: usize = 128;
+/// Bytes of a request's body that is for a plugin.
+pub const PLUGIN_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Headers that a plugin is shown, and that it may answer with.
+pub const PLUGIN_HEADERS_MAX: usize = 32;

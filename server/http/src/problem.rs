@@ -46,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// A plugin that answered what cannot be sent; `cause` goes to the log.
+    #[must_use]
+    pub fn plugin(cause: impl Into<String>) -> Self {
+        Self { code: ErrorCode::PluginFailed, ..Self::internal(cause) }
+    }
+
     /// Its code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
@@ -95,7 +101,7 @@ impl From<ControlError> for Failure {
                 });
                 Self { code, detail, errors, retry_after: None, cause: None }
             }
-            ControlError::Failed(cause) | ControlError::Unavailable(cause) => {
+            ControlError::Failed(cause) | ControlError::Unavailable(cause) | ControlError::PluginFailed(cause) => {
                 Self { code, detail: None, errors: Vec::new(), retry_after: None, cause: Some(cause) }
             }
             told @ (ControlError::Unauthenticated

@@ -14,6 +14,7 @@ use crate::{openapi, routes, web};
 pub fn router(state: HttpState) -> Router {
     let (api, document) = routes::api().split_for_parts();
     api.merge(openapi::router(openapi::finish(document)))
+        .merge(routes::plugin_service::routes())
         .merge(web::router())
         .layer(from_fn_with_state(state.clone(), edge))
         .with_state(state)

@@ -4,6 +4,7 @@ mod entities;
 mod health;
 mod lifecycle;
 mod participants;
+pub(crate) mod plugin_service;
 mod plugins;
 mod query;
 mod realtime;

@@ -129,6 +129,20 @@ pub enum Plugin {
         #[command(flatten)]
         server: Server,
     },
+    /// Say what a plugin's service may do, in place of what it might; without rights it prints what it asks for.
+    Grant {
+        /// As in `acme:flocking`.
+        #[arg(value_name = "ID")]
+        id: PluginId,
+        /// Rights that it asks for, as in `kv` or `network:hooks.example.org:443`.
+        #[arg(value_name = "RIGHT", conflicts_with = "none")]
+        rights: Vec<String>,
+        /// None at all.
+        #[arg(long)]
+        none: bool,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Print the newest lines that a plugin has logged.
     Logs {
         /// As in `acme:flocking`.

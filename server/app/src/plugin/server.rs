@@ -108,6 +108,12 @@ fn tell(plugin: &Plugin, server: &Server) -> Result<()> {
     let needs = plugin.dependencies.iter().map(|(id, wanted)| {
         format!("{id} {}{}", wanted.version, if wanted.optional { " (may be absent)" } else { "" })
     });
+    let service = plugin.service.as_ref().map(|service| service.state.as_str()).unwrap_or_default().to_owned();
+    let rights = plugin.rights.iter().map(|right| {
+        let state = if right.holds { "" } else { " (not granted)" };
+        format!("{}{state}", right.right)
+    });
+    let routes = plugin.routes.iter().map(|route| format!("{} {}", route.method, route.path));
     let refuses = plugin.conflicts.iter().map(|(id, versions)| format!("{id} {versions}"));
     let signer = match (&plugin.signer, &plugin.owner) {
         (None, _) => "nobody".to_owned(),
@@ -129,6 +135,9 @@ fn tell(plugin: &Plugin, server: &Server) -> Result<()> {
         ("authors", plugin.authors.join(", ")),
         ("systems", plugin.systems.join(", ")),
         ("components", plugin.components.join(", ")),
+        ("service", service),
+        ("rights", rights.collect::<Vec<_>>().join(", ")),
+        ("routes", routes.collect::<Vec<_>>().join(", ")),
         ("needs", needs.collect::<Vec<_>>().join(", ")),
         ("not beside", refuses.collect::<Vec<_>>().join(", ")),
         ("config", Value::Object(plugin.config.clone()).to_string()),
@@ -169,6 +178,30 @@ pub(super) fn attach(
 pub(super) fn detach(id: &PluginId, session: SessionId, server: &Server) -> Result<()> {
     Remote::of(server)?.call("DELETE", &format!("/api/sessions/{session}/plugins/{id}"), Body::None)?;
     done(server, &format!("{id} is detached"))
+}
+
+pub(super) fn grant(id: &PluginId, rights: &[String], none: bool, server: &Server) -> Result<()> {
+    let remote = Remote::of(server)?;
+    let plugin: Plugin = match (rights.is_empty(), none) {
+        (true, false) => remote.ask("GET", &path(id), Body::None)?,
+        _ => remote.ask("PATCH", &path(id), Body::Json(json!({ "rights": rights })))?,
+    };
+    if server.json {
+        return print::json(&json!({ "rights": plugin.rights }));
+    }
+    let rows: Vec<_> = plugin
+        .rights
+        .into_iter()
+        .map(|right| {
+            let state = match (right.granted, right.holds) {
+                (false, _) => "not granted",
+                (true, true) => "granted",
+                (true, false) => "granted, but its trust is too low",
+            };
+            [right.right, state.to_owned(), right.why]
+        })
+        .collect();
+    print::table(["RIGHT", "STATE", "WHAT FOR"], &rows)
 }
 
 pub(super) fn config(id: &PluginId, session: Option<SessionId>, values: &[String], server: &Server) -> Result<()> {

@@ -155,3 +155,52 @@ async fn lists_and_orders() {
     let logs = call("GET", "/api/plugins/acme:wind/logs?limit=5&after=2", None).await.json();
     assert_eq!(logs, json!({"lines": [], "pagination": {"limit": 5, "next_cursor": 0}}));
 }
+
+#[tokio::test]
+async fn a_service_is_asked_behind_the_same_authority() {
+    let site = Site::new().await;
+    let plan = json!({ "abi": 1, "routes": [
+        { "method": "GET", "path": "/greet/{name}", "access": "anyone" },
+        { "method": "POST", "path": "/me", "access": "token" },
+        { "method": "GET", "path": "/", "access": "admin" }] });
+    let hello = TestPackage::new("acme:hello", "1.0.0").service(plan, &["kv", "auth"]);
+    let made = install(&site, &hello).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(
+        made.json()["rights"][1],
+        json!({"right": "auth", "why": "for a test", "granted": false, "holds": false})
+    );
+
+    let greeted = site.get("/plugins/acme:hello/greet/a%20b?x=1").await;
+    assert_eq!((greeted.status, &greeted.json()["params"]), (StatusCode::OK, &json!([["name", "a b"]])));
+    assert_eq!(greeted.header("content-type"), "application/json");
+    assert!(greeted.header("content-security-policy").starts_with("sandbox"));
+    assert_eq!(greeted.header("set-cookie"), "", "what a plugin answers is not the server's word");
+    for (path, status, code) in [
+        ("/plugins/acme:hello/me", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        ("/plugins/acme:hello/none", StatusCode::NOT_FOUND, "not_found"),
+        ("/plugins/acme:hello/greet/a%2Fb", StatusCode::BAD_REQUEST, "invalid_request"),
+        ("/plugins/acme:hello", StatusCode::UNAUTHORIZED, "unauthenticated"),
+        ("/plugins/acme:none/greet/x", StatusCode::NOT_FOUND, "not_found"),
+        ("/plugins/none/greet/x", StatusCode::NOT_FOUND, "not_found"),
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+    }
+    let ask = async |token: &str, body: &'static str| {
+        let mut request = Request::post("/plugins/acme:hello/me");
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        site.send(request.body(Body::from(body)).unwrap()).await
+    };
+    assert_eq!(ask("", "").await.code(), "unauthenticated");
+    let told = ask(&site.admin, "").await.json();
+    assert_eq!(told["caller"], json!(["", "admin", "admin"]));
+    let failed = ask(&site.admin, "fail").await;
+    assert_eq!((failed.status, failed.code().as_str()), (StatusCode::BAD_GATEWAY, "plugin_failed"));
+    assert!(!failed.text.contains("/secret/path"), "{failed:?}");
+    let large = Request::post("/plugins/acme:hello/me").header("authorization", format!("Bearer {}", site.admin));
+    let large = site.send(large.body(Body::from(vec![0; 1024 * 1024 + 1])).unwrap()).await;
+    assert_eq!(large.code(), "payload_too_large");
+}

@@ -49,11 +49,24 @@ pub(super) fn build(project: &Project, say: Say) -> Result<PathBuf> {
 fn build_by_cargo(project: &Project, module: &Path, say: Say) -> Result<()> {
     check_target()?;
     let built = compile(project, say)?;
-    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let mut bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    if project.is_service() {
+        bytes = component_of(&bytes).with_context(|| built.display().to_string())?;
+    } else if project.manifest.service.is_some() {
+        bail!("one crate makes a module or a component: put a Makefile in the place of Cargo.toml that makes both");
+    }
     if let Some(folder) = module.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     package::write_whole(module, &bytes)
+}
+
+/// What cargo made as a component, by what the SDK wrote into it of its interface.
+fn component_of(module: &[u8]) -> Result<Vec<u8>> {
+    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
+    encoder
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| anyhow::anyhow!("it makes no component: {error:#}"))
 }
 
 /// Lets make bring the module up to date. It prints on stderr, since stdout is for what `hd1` says.

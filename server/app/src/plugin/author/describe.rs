@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use hd1_abi::Plan;
 use hd1_abi::plan::{Query, System};
+use hd1_abi::service::Access;
+use hd1_abi::{Plan, ServicePlan};
 use hd1_schema::schema::FieldSchema;
 use hd1_schema::{Delivery, FieldKind, json};
 
@@ -25,6 +26,27 @@ pub(super) fn lines(plan: &Plan) -> String {
         plan.config.iter().for_each(|one| field(&mut text, one));
     }
     plan.systems.iter().for_each(|one| system(&mut text, one));
+    text
+}
+
+/// The same of a service.
+pub(super) fn service(plan: &ServicePlan) -> String {
+    let mut text = String::new();
+    if !plan.config.is_empty() {
+        text.push_str("config\n");
+        plan.config.iter().for_each(|one| field(&mut text, one));
+    }
+    for route in &plan.routes {
+        let access = match route.access {
+            Access::Anyone => "for everybody",
+            Access::Token => "with a token",
+            Access::Admin => "for administrators",
+        };
+        let _ = writeln!(text, "route {} {}: {access}{}", route.method, route.path, about(&route.doc));
+    }
+    for function in &plan.functions {
+        let _ = writeln!(text, "function {}{}", function.name, about(&function.doc));
+    }
     text
 }
 

@@ -59,6 +59,9 @@ fn round(folder: &Path, sessions: &[SessionId], remote: &Remote) -> Result<Strin
     let built = begun.elapsed();
     let package = package::load(folder, None)?;
     let InstalledPlugin { plugin, outcome } = remote.ask("POST", "/api/plugins", Body::Octets(&package))?;
+    if project.is_service() {
+        return Ok(format!("{}: {:.1} s (build {:.1})", plugin.id, begun.elapsed().as_secs_f64(), built.as_secs_f64()));
+    }
     let wanted = if sessions.is_empty() { running(remote)? } else { sessions.to_vec() };
     for session in &wanted {
         attach(remote, *session, &plugin.id)?;

@@ -44,11 +44,17 @@ impl Project {
         Ok(Project { folder, manifest })
     }
 
-    /// Where the module belongs, from the folder.
+    /// Where what is built belongs: the sim module, or the component where it has a service alone.
     pub fn module(&self) -> Result<PathBuf> {
-        let sim = self.manifest.sim.as_ref();
-        let sim = sim.context("plugin.toml names no module: write [sim] with module = \"NAME.wasm\"")?;
-        Ok(self.folder.join(sim.module.as_str()))
+        let sim = self.manifest.sim.as_ref().map(|sim| &sim.module);
+        let service = self.manifest.service.as_ref().map(|service| &service.component);
+        let path = sim.or(service).context("plugin.toml names neither a [sim] module nor a [service] component")?;
+        Ok(self.folder.join(path.as_str()))
+    }
+
+    /// Has it a service alone?
+    pub fn is_service(&self) -> bool {
+        self.manifest.sim.is_none()
     }
 
     /// Who makes it.

@@ -38,6 +38,9 @@ pub(super) fn test(folder: &Path, wish: Wish<'_>) -> Result<()> {
     }
     let module = build(&project, Say::All)?;
     let wasm = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
+    if check::is_component(&wasm) {
+        return test_service(&project, &wasm, wish.json);
+    }
     let mut kit = check::kit(&wasm, wish.beside).with_context(|| module.display().to_string())?.seed(wish.seed);
     if let Some(fuel) = wish.fuel {
         kit = kit.fuel_per_run_max(fuel);
@@ -62,6 +65,15 @@ pub(super) fn test(folder: &Path, wish: Wish<'_>) -> Result<()> {
     }
     ensure!(errors == 0, "{}: {errors} of the checks failed", project.manifest.plugin.id);
     wish.record.map_or(Ok(()), |name| record(&project, &kit, name))
+}
+
+/// A service's own tests are all there is to run; what a server would refuse is found besides.
+fn test_service(project: &Project, wasm: &[u8], json: bool) -> Result<()> {
+    let plan = check::service_plan(wasm)?;
+    if json {
+        return print::json(&json!({ "ok": true, "plan": plan }));
+    }
+    print::say(&format!("{}: a service without fault, {} bytes", project.manifest.plugin.id, wasm.len()))
 }
 
 fn cargo_test(project: &Project, to_stderr: bool) -> Result<()> {
