@@ -11,6 +11,7 @@ pub mod error;
 pub mod limits;
 pub mod migrate;
 pub mod participants;
+pub mod plugin_jobs;
 pub mod plugin_values;
 pub mod plugins;
 pub mod scope;

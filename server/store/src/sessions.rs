@@ -341,7 +341,8 @@ pub async fn delete(conn: &mut Conn, scope: &Scope, id: SessionId) -> Result<boo
     Ok(touched == 1)
 }
 
-/// Records where a session's world stands; the caller asks the runtime and holds the session's lock.
+/// Records where a session's world stands; the caller asks the runtime and holds the session's lock. Answers what was
+/// recorded before; `None` where there is no such session.
 ///
 /// # Errors
 /// What the database says.
@@ -351,14 +352,18 @@ pub async fn set_status(
     status: SessionStatus,
     reason: Option<&str>,
     now: Micros,
-) -> Result<bool> {
-    let touched = conn
-        .exec(
-            sql!("UPDATE sessions SET status = $2, status_reason = $3, updated_at = $4 WHERE id = $1"),
-            (id.to_string(), status.as_str(), reason, now.0),
-        )
-        .await?;
-    Ok(touched == 1)
+) -> Result<Option<SessionStatus>> {
+    let id = id.to_string();
+    let before: Option<(String,)> =
+        conn.opt(sql!("SELECT status FROM sessions WHERE id = $1", pg " FOR UPDATE", ""), (id.as_str(),)).await?;
+    let Some((before,)) = before else { return Ok(None) };
+    conn.exec(
+        sql!("UPDATE sessions SET status = $2, status_reason = $3, updated_at = $4 WHERE id = $1"),
+        (id.as_str(), status.as_str(), reason, now.0),
+    )
+    .await?;
+    let corrupt = || StoreError::Corrupt { table: "sessions", key: id.clone(), column: "status" };
+    SessionStatus::parse(&before).ok_or_else(corrupt).map(Some)
 }
 
 /// Records the tick rate that the scene asked for.

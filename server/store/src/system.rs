@@ -47,12 +47,12 @@ pub async fn disconnect_everybody(conn: &mut Conn, now: Micros) -> Result<u64> {
     conn.exec(sql!("UPDATE participants SET state = 'left', updated_at = $1 WHERE state = 'connected'"), (now.0,)).await
 }
 
-/// Removes tickets that expired and participants that left or were never seen before `left_before`; at most 1,000 of
-/// each. Answers how many rows went.
+/// Removes tickets and values that expired, participants that left or were never seen before `left_before`, and jobs that
+/// failed before `failed_before`; at most 1,000 of each. Answers how many rows went.
 ///
 /// # Errors
 /// What the database says.
-pub async fn sweep(conn: &mut Conn, now: Micros, left_before: Micros) -> Result<u64> {
+pub async fn sweep(conn: &mut Conn, now: Micros, left_before: Micros, failed_before: Micros) -> Result<u64> {
     let tickets = conn
         .exec(
             sql!("DELETE FROM tickets WHERE jti IN (SELECT jti FROM tickets WHERE expires_at <= $1 LIMIT $2)"),
@@ -69,5 +69,6 @@ pub async fn sweep(conn: &mut Conn, now: Micros, left_before: Micros) -> Result<
         )
         .await?;
     let values = crate::plugin_values::sweep(conn, now).await?;
-    Ok(tickets + participants + values)
+    let jobs = crate::plugin_jobs::sweep(conn, failed_before).await?;
+    Ok(tickets + participants + values + jobs)
 }

@@ -137,9 +137,9 @@ async fn swept(db: Db) {
     let mut conn = db.begin().await.unwrap();
     tickets::insert(&mut conn, "t", session, member.id, NOW.plus_s(60)).await.unwrap();
     participants::enter(&mut conn, session, member.id, NOW).await.unwrap();
-    assert_eq!(system::sweep(&mut conn, NOW.plus_s(61), NOW.plus_s(61)).await.unwrap(), 1, "the ticket");
+    assert_eq!(system::sweep(&mut conn, NOW.plus_s(61), NOW.plus_s(61), NOW).await.unwrap(), 1, "the ticket");
     assert_eq!(system::disconnect_everybody(&mut conn, NOW.plus_s(62)).await.unwrap(), 1);
-    assert_eq!(system::sweep(&mut conn, NOW.plus_s(70), NOW.plus_s(62)).await.unwrap(), 0, "not long enough gone");
-    assert_eq!(system::sweep(&mut conn, NOW.plus_s(70), NOW.plus_s(63)).await.unwrap(), 1);
+    assert_eq!(system::sweep(&mut conn, NOW.plus_s(70), NOW.plus_s(62), NOW).await.unwrap(), 0, "not long enough gone");
+    assert_eq!(system::sweep(&mut conn, NOW.plus_s(70), NOW.plus_s(63), NOW).await.unwrap(), 1);
     assert!(sessions::find(&mut conn, &Scope::everything(), session, NOW).await.unwrap().is_some());
 }

@@ -2,6 +2,7 @@
 
 use hd1_api::Visibility;
 use hd1_core::{Micros, SessionId};
+use hd1_store::plugin_jobs::{self, JobKind, JobRecord, JobState};
 use hd1_store::plugins::{self, PackageRecord, PluginRecord, PreviousPackage};
 use hd1_store::session_plugins::{self, SessionPluginRecord};
 use hd1_store::{Conn, Db, Scope, StoreError, sessions};
@@ -15,6 +16,7 @@ on_both! {
     plugins_are_listed_by_id => lists;
     a_sessions_plugins_are_replaced_whole => attached;
     who_sees_a_session_sees_its_plugins => seen;
+    what_plugins_are_to_do_waits_for_them => jobs;
 }
 
 fn package(plugin: &str, version: &str) -> PackageRecord {
@@ -194,4 +196,66 @@ async fn seen(db: Db) {
     }
     let (rest, total) = session_plugins::seen_of_plugin(&mut conn, &Scope::everything(), "acme:a", 2, 2).await.unwrap();
     assert_eq!((rest.len(), total), (1, 3));
+}
+
+fn job(id: &str, key: Option<&str>, due_s: i64) -> JobRecord {
+    JobRecord {
+        id: id.to_owned(),
+        plugin: "acme:wind".to_owned(),
+        kind: JobKind::Job,
+        name: "post".to_owned(),
+        payload: r#"{"a":"'b'"}"#.to_owned(),
+        key: key.map(str::to_owned),
+        state: JobState::Waiting,
+        due_at: NOW.plus_s(due_s),
+        attempts: 0,
+        error: None,
+        created_at: NOW,
+    }
+}
+
+async fn jobs(db: Db) {
+    let mut conn = db.begin().await.unwrap();
+    installed(&mut conn, "acme:wind").await;
+    let mut orphan = job("0", None, 0);
+    orphan.plugin = "acme:gone".to_owned();
+    assert!(!plugin_jobs::insert(&mut conn, &orphan).await.unwrap(), "nobody is there to do it");
+    assert!(plugin_jobs::insert(&mut conn, &job("1", Some("k"), 5)).await.unwrap());
+    assert!(!plugin_jobs::insert(&mut conn, &job("2", Some("k"), 0)).await.unwrap(), "one of a key");
+    assert!(plugin_jobs::insert(&mut conn, &job("3", None, 2)).await.unwrap());
+    let due = |at: i64| NOW.plus_s(at);
+    let ids = |rows: Vec<JobRecord>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let found = plugin_jobs::due(&mut conn, "acme:wind", JobKind::Job, due(9), 9).await.unwrap();
+    assert_eq!(found[1], job("1", Some("k"), 5));
+    assert_eq!(ids(found), ["3", "1"]);
+    assert!(plugin_jobs::due(&mut conn, "acme:wind", JobKind::Action, due(9), 9).await.unwrap().is_empty());
+    assert_eq!(plugin_jobs::next_due(&mut conn, "acme:wind", JobKind::Job).await.unwrap(), Some(due(2)));
+
+    // While one is done, another of its key may wait; what was begun by a server that died waits again, but for that.
+    assert!(
+        plugin_jobs::begin(&mut conn, "1", NOW).await.unwrap()
+            && plugin_jobs::begin(&mut conn, "3", NOW).await.unwrap()
+    );
+    assert!(!plugin_jobs::begin(&mut conn, "1", NOW).await.unwrap(), "it is begun once");
+    assert!(plugin_jobs::insert(&mut conn, &job("4", Some("k"), 1)).await.unwrap());
+    assert_eq!(plugin_jobs::recover(&mut conn).await.unwrap(), 1);
+    let (rows, total) = plugin_jobs::list(&mut conn, "acme:wind", None, 0, 9).await.unwrap();
+    assert_eq!((ids(rows), total), (vec!["4".to_owned(), "3".to_owned()], 2));
+
+    // The same where one is to be tried again.
+    plugin_jobs::begin(&mut conn, "4", NOW).await.unwrap();
+    plugin_jobs::insert(&mut conn, &job("5", Some("k"), 7)).await.unwrap();
+    plugin_jobs::put_off(&mut conn, "4", 1, Some("why"), due(3), NOW).await.unwrap();
+    plugin_jobs::put_off(&mut conn, "3", 1, Some("why"), due(3), NOW).await.unwrap();
+    plugin_jobs::give_up(&mut conn, "5", 12, "why", NOW).await.unwrap();
+    let failed = plugin_jobs::list(&mut conn, "acme:wind", Some(JobState::Failed), 0, 9).await.unwrap().0;
+    assert_eq!((failed[0].attempts, failed[0].error.as_deref()), (12, Some("why")));
+    assert_eq!(plugin_jobs::count(&mut conn, "acme:wind").await.unwrap(), 2);
+    assert!(plugin_jobs::revive(&mut conn, "acme:wind", "5", NOW).await.unwrap());
+    assert!(!plugin_jobs::revive(&mut conn, "acme:wind", "3", NOW).await.unwrap(), "it waits");
+    plugin_jobs::give_up(&mut conn, "5", 12, "why", NOW).await.unwrap();
+    assert_eq!(plugin_jobs::sweep(&mut conn, NOW).await.unwrap(), 0, "not long enough");
+    assert_eq!(plugin_jobs::sweep(&mut conn, due(1)).await.unwrap(), 1);
+    plugins::delete(&mut conn, "acme:wind").await.unwrap();
+    assert_eq!(plugin_jobs::count(&mut conn, "acme:wind").await.unwrap(), 0);
 }
