@@ -25,6 +25,17 @@ pub enum Caller {
         /// What it may do.
         role: ApiRole,
     },
+    /// Somebody for whom a plugin vouches; never an administrator.
+    Vouched {
+        /// The plugin.
+        plugin: String,
+        /// What the plugin calls them.
+        id: String,
+        /// For people.
+        name: String,
+        /// What they may do, at most what developers may.
+        role: ApiRole,
+    },
     /// The holder of one membership's own token.
     Member {
         /// The session.
@@ -73,6 +84,7 @@ impl Authority {
         match &self.caller {
             Caller::Admin => Some("admin".to_owned()),
             Caller::Token { id, .. } => Some(id.to_string()),
+            Caller::Vouched { plugin, id, .. } => Some(vouched_owner(plugin, id)),
             Caller::Anonymous | Caller::Member { .. } => None,
         }
     }
@@ -83,6 +95,7 @@ impl Authority {
         match &self.caller {
             Caller::Admin | Caller::Token { role: ApiRole::Admin, .. } => Scope::everything(),
             Caller::Token { id, role: ApiRole::Developer | ApiRole::Viewer, .. } => Scope::owner(&id.to_string()),
+            Caller::Vouched { plugin, id, .. } => Scope::owner(&vouched_owner(plugin, id)),
             Caller::Member { session, .. } => Scope::member(*session),
             Caller::Anonymous => Scope::public(),
         }
@@ -94,6 +107,7 @@ impl Authority {
         match &self.caller {
             Caller::Admin | Caller::Token { role: ApiRole::Admin, .. } => true,
             Caller::Token { role: ApiRole::Developer | ApiRole::Viewer, .. }
+            | Caller::Vouched { .. }
             | Caller::Member { .. }
             | Caller::Anonymous => false,
         }
@@ -113,7 +127,7 @@ impl Authority {
     /// [`ControlError::Unauthenticated`] without a token.
     pub fn known(&self) -> Result<()> {
         let is_known = match &self.caller {
-            Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => true,
+            Caller::Admin | Caller::Token { .. } | Caller::Vouched { .. } | Caller::Member { .. } => true,
             Caller::Anonymous => false,
         };
         self.require(is_known, "this needs a token")
@@ -133,8 +147,13 @@ impl Authority {
     /// As [`Authority::administer`].
     pub fn create_sessions(&self) -> Result<()> {
         let may = match &self.caller {
-            Caller::Admin | Caller::Token { role: ApiRole::Admin | ApiRole::Developer, .. } => true,
-            Caller::Token { role: ApiRole::Viewer, .. } | Caller::Member { .. } | Caller::Anonymous => false,
+            Caller::Admin
+            | Caller::Token { role: ApiRole::Admin | ApiRole::Developer, .. }
+            | Caller::Vouched { role: ApiRole::Admin | ApiRole::Developer, .. } => true,
+            Caller::Token { role: ApiRole::Viewer, .. }
+            | Caller::Vouched { role: ApiRole::Viewer, .. }
+            | Caller::Member { .. }
+            | Caller::Anonymous => false,
         };
         self.require(may, "making sessions needs a token of role developer or admin")
     }
@@ -145,8 +164,13 @@ impl Authority {
         match &self.caller {
             Caller::Admin | Caller::Token { role: ApiRole::Admin, .. } => true,
             Caller::Token { id, role: ApiRole::Developer, .. } => session.owner == id.to_string(),
+            Caller::Vouched { plugin, id, role: ApiRole::Admin | ApiRole::Developer, .. } => {
+                session.owner == vouched_owner(plugin, id)
+            }
             Caller::Member { session: own, role, .. } => *own == session.id && *role == Role::Owner,
-            Caller::Token { role: ApiRole::Viewer, .. } | Caller::Anonymous => false,
+            Caller::Token { role: ApiRole::Viewer, .. }
+            | Caller::Vouched { role: ApiRole::Viewer, .. }
+            | Caller::Anonymous => false,
         }
     }
 
@@ -165,7 +189,7 @@ impl Authority {
     pub fn moderate(&self, session: &SessionRecord) -> Result<()> {
         let moderates = match &self.caller {
             Caller::Member { session: own, role, .. } => *own == session.id && *role >= Role::Moderator,
-            Caller::Admin | Caller::Token { .. } | Caller::Anonymous => false,
+            Caller::Admin | Caller::Token { .. } | Caller::Vouched { .. } | Caller::Anonymous => false,
         };
         self.require(moderates || self.manages(session), "this needs a moderator of the session")
     }
@@ -176,7 +200,7 @@ impl Authority {
     /// As [`Authority::administer`].
     pub fn watch(&self, session: &SessionRecord) -> Result<()> {
         let may = match &self.caller {
-            Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => true,
+            Caller::Admin | Caller::Token { .. } | Caller::Vouched { .. } | Caller::Member { .. } => true,
             Caller::Anonymous => session.settings.guests && session.visibility != Visibility::Private,
         };
         self.require(may, "this session admits no guests")
@@ -191,8 +215,11 @@ impl Authority {
             return Ok(Role::Owner);
         }
         match &self.caller {
-            Caller::Token { role: ApiRole::Developer, .. } => Ok(Role::Participant),
-            Caller::Token { role: ApiRole::Viewer, .. } => Ok(Role::Viewer),
+            Caller::Token { role: ApiRole::Developer, .. }
+            | Caller::Vouched { role: ApiRole::Admin | ApiRole::Developer, .. } => Ok(Role::Participant),
+            Caller::Token { role: ApiRole::Viewer, .. } | Caller::Vouched { role: ApiRole::Viewer, .. } => {
+                Ok(Role::Viewer)
+            }
             Caller::Member { session: own, role, .. } if *own == session.id => Ok(*role),
             // A membership elsewhere is worth as much here as none.
             Caller::Member { .. } | Caller::Anonymous => {
@@ -210,9 +237,14 @@ impl Authority {
         match (may, &self.caller) {
             (true, _) => Ok(()),
             (false, Caller::Anonymous) => Err(ControlError::Unauthenticated),
-            (false, Caller::Admin | Caller::Token { .. } | Caller::Member { .. }) => {
+            (false, Caller::Admin | Caller::Token { .. } | Caller::Vouched { .. } | Caller::Member { .. }) => {
                 Err(ControlError::Denied(otherwise))
             }
         }
     }
+}
+
+/// Under which name is recorded what somebody makes for whom a plugin vouches. No token's id looks like it.
+fn vouched_owner(plugin: &str, id: &str) -> String {
+    format!("{plugin}/{id}")
 }

@@ -6,7 +6,7 @@ use hd1_api::Pagination;
 use hd1_core::{Clock, Micros, SessionId};
 use hd1_store::sessions::SessionRecord;
 use hd1_store::{Conn, Db};
-use tokio::sync::RwLock;
+use tokio::sync::{Notify, RwLock};
 use uuid::Uuid;
 
 use crate::authority::Authority;
@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) plugins: RwLock<()>,
     /// Which of them were replaced lately.
     pub(crate) fresh: Fresh,
+    /// Tells whoever works off what plugins are to do that there may be more.
+    pub(crate) work: Notify,
 }
 
 /// Which part of a list is wanted.
@@ -92,7 +94,8 @@ impl Control {
         conn.commit().await?;
         let issuer = format!("hd1:{installation}");
         let (locks, plugins, fresh) = (SessionLocks::default(), RwLock::new(()), Fresh::default());
-        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins, fresh };
+        let work = Notify::new();
+        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins, fresh, work };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -110,15 +113,16 @@ impl Control {
         self.inner.worlds.library()
     }
 
-    /// Removes what is over: expired tickets and values of plugins, and participants that left a day ago. To be called every few minutes;
-    /// one call removes at most 3,000 rows. Answers how many it removed.
+    /// Removes what is over: expired tickets and values of plugins, participants that left a day ago, jobs that failed a
+    /// week ago. To be called every few minutes; one call removes at most 4,000 rows. Answers how many it removed.
     ///
     /// # Errors
     /// What the database says.
     pub async fn sweep(&self) -> Result<u64> {
         let now = self.now();
         let mut conn = self.inner.db.begin().await?;
-        let gone = hd1_store::system::sweep(&mut conn, now, now.plus_s(-limits::LEFT_KEPT_S)).await?;
+        let (left, failed) = (now.plus_s(-limits::LEFT_KEPT_S), now.plus_s(-limits::FAILED_JOBS_KEPT_S));
+        let gone = hd1_store::system::sweep(&mut conn, now, left, failed).await?;
         conn.commit().await?;
         Ok(gone)
     }

@@ -2,7 +2,7 @@
 
 use hd1_api::{CreateEntity, Entity, EntityList, PatchEntity, SendMessage, WorldStats};
 use hd1_core::{PlayerId, SessionId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::authority::Authority;
 use crate::control::{Control, Page};
@@ -86,6 +86,21 @@ impl Control {
     /// A missing right, a world that does not run, what breaks rules.
     pub async fn send_message(&self, authority: &Authority, id: SessionId, wish: &SendMessage) -> Result<()> {
         self.moderate(authority, id).await?;
+        if !self.is_hooked("message.sending") {
+            return Ok(self.worlds().send(id, wish).await?);
+        }
+        let about = json!({ "session_id": id, "topic": wish.topic, "data": wish.data });
+        let mut filtered = self.filtered("message.sending", about).await?;
+        let wish = SendMessage { data: filtered["data"].take(), ..wish.clone() };
+        Ok(self.worlds().send(id, &wish).await?)
+    }
+
+    /// Says something for a plugin: what it says is filtered by none, or two of them would speak for ever.
+    ///
+    /// # Errors
+    /// A world that does not run, what breaks rules.
+    pub async fn send_for_plugin(&self, id: SessionId, wish: &SendMessage) -> Result<()> {
+        self.moderate(&Authority::admin(), id).await?;
         Ok(self.worlds().send(id, wish).await?)
     }
 

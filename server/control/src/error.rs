@@ -17,6 +17,14 @@ pub enum ControlError {
     /// The caller is known and lacks the right.
     #[error("{0}")]
     Denied(&'static str),
+    /// A plugin refuses it.
+    #[error("{why} (refused by {plugin})")]
+    Refused {
+        /// Which.
+        plugin: String,
+        /// Its reason, for whoever wanted it.
+        why: String,
+    },
     /// There is none, or none that the caller may see.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -66,7 +74,7 @@ impl ControlError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             ControlError::Unauthenticated => ErrorCode::Unauthenticated,
-            ControlError::Denied(_) => ErrorCode::Denied,
+            ControlError::Denied(_) | ControlError::Refused { .. } => ErrorCode::Denied,
             ControlError::NotFound(_) => ErrorCode::NotFound,
             ControlError::Invalid(_) => ErrorCode::Invalid,
             ControlError::Conflict(_) => ErrorCode::Conflict,

@@ -34,8 +34,8 @@ pub use keys::{AdminToken, TicketKey};
 pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
 pub use plugin_host::{
-    LogLine, PluginHost, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec,
-    SystemStats,
+    FilterVerdict, LogLine, PluginHost, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest,
+    ServiceResponse, ServiceSpec, SystemStats, Vouched,
 };
 pub use plugins::Routed;
 pub use sessions::{Expected, SessionQuery};

@@ -10,6 +10,7 @@ use hd1_api::{Session, SessionStatus, SnapshotTaken};
 use hd1_core::SessionId;
 use hd1_store::sessions::{self as repo, SessionRecord};
 use hd1_store::system;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -73,8 +74,15 @@ impl Control {
 
     async fn record_status(&self, id: SessionId, status: SessionStatus, reason: Option<&str>) -> Result<()> {
         let mut conn = self.inner.db.begin().await?;
-        repo::set_status(&mut conn, id, status, reason, self.now()).await?;
-        Ok(conn.commit().await?)
+        let before = repo::set_status(&mut conn, id, status, reason, self.now()).await?;
+        if let Some(point) = before.and_then(|before| point_of(before, status)) {
+            let about = match reason {
+                Some(reason) => json!({ "session_id": id, "reason": reason }),
+                None => json!({ "session_id": id }),
+            };
+            self.tell(&mut conn, point, about).await?;
+        }
+        self.commit(conn).await
     }
 
     /// Makes sure that a session's world can be joined and asked: wakes a hibernated one.
@@ -209,5 +217,28 @@ const fn runs(status: SessionStatus) -> bool {
         | SessionStatus::Stopped
         | SessionStatus::Crashed
         | SessionStatus::CrashLoop => false,
+    }
+}
+
+/// What plugins are told of a world that stood there and stands here.
+fn point_of(before: SessionStatus, now: SessionStatus) -> Option<&'static str> {
+    match now {
+        _ if before == now => None,
+        SessionStatus::Running => Some(match before {
+            SessionStatus::Paused => "session.resumed",
+            SessionStatus::Hibernated => "session.woken",
+            SessionStatus::Created
+            | SessionStatus::Running
+            | SessionStatus::Stopped
+            | SessionStatus::Crashed
+            | SessionStatus::CrashLoop => "session.started",
+        }),
+        SessionStatus::Paused => Some("session.paused"),
+        SessionStatus::Hibernated => Some("session.hibernated"),
+        SessionStatus::Stopped => Some("session.stopped"),
+        // One that crashes again and again was told of when it did first.
+        SessionStatus::Crashed => Some("session.crashed").filter(|_| before != SessionStatus::CrashLoop),
+        SessionStatus::CrashLoop => Some("session.crashed").filter(|_| before != SessionStatus::Crashed),
+        SessionStatus::Created => None,
     }
 }

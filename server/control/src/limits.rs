@@ -70,3 +70,31 @@ pub const PLUGIN_VALUE_BYTES_MAX: usize = 64 * 1024;
 pub const PLUGIN_VALUES_MAX: u64 = 10_000;
 /// Bytes of all values that a plugin keeps.
 pub const PLUGIN_VALUES_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What a plugin has to do or to be told at most, what failed included.
+pub const PLUGIN_JOBS_MAX: u64 = 10_000;
+/// Bytes of a job's payload, and of its key.
+pub const JOB_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// See there.
+pub const JOB_KEY_BYTES_MAX: usize = 200;
+/// Milliseconds by which a job may be put off: 30 days.
+pub const JOB_DELAY_MS_MAX: u64 = 30 * 24 * 3_600 * 1_000;
+/// How often a job is tried before it is left as failed.
+pub const JOB_ATTEMPTS_MAX: u32 = 12;
+/// Seconds before a job that failed once is tried again; each time twice as many, to [`JOB_PAUSE_S_MAX`].
+pub const JOB_PAUSE_S: i64 = 1;
+/// See there.
+pub const JOB_PAUSE_S_MAX: i64 = 600;
+/// Jobs of one plugin that are done at a time. What it is told is told one after the other.
+pub const JOBS_AT_ONCE: usize = 4;
+/// Actions that are told before they are noted as told, and at most told again after a crash.
+pub const ACTIONS_AT_ONCE: u32 = 32;
+/// Seconds for which a job that failed is kept.
+pub const FAILED_JOBS_KEPT_S: i64 = 7 * 24 * 3_600;
+/// Bytes of a job's error that are kept.
+pub const JOB_ERROR_BYTES_MAX: usize = 1_024;
+/// Characters of the reason for which a plugin refuses something.
+pub const REFUSAL_CHARS_MAX: usize = 256;
+/// Bytes of a credential that a plugin judges.
+pub const CREDENTIAL_BYTES_MAX: usize = 2_048;
+/// Bytes of the id and of the name of somebody whom a plugin vouches for.
+pub const VOUCHED_BYTES_MAX: usize = 80;

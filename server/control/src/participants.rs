@@ -5,6 +5,7 @@ use hd1_core::{Micros, ParticipantId, Role, SessionId};
 use hd1_store::participants::{self as repo, ParticipantRecord};
 use hd1_store::sessions::{self, SessionRecord};
 use hd1_store::{Conn, tickets};
+use serde_json::{Value, json};
 
 use crate::authority::{Authority, Caller};
 use crate::control::{Control, Page};
@@ -51,6 +52,7 @@ impl Control {
             return Err(ControlError::Denied("the caller may not have this role here"));
         }
         let name = participant_name(authority, wish.name)?;
+        let name = self.named_by_plugins(id, name, role, wish.client_type).await?;
         self.ensure_awake(id).await?;
 
         let now = self.now();
@@ -63,12 +65,34 @@ impl Control {
             Caller::Member { session, participant, .. } if *session == id => {
                 self.come_back(&mut conn, &record, *participant, now).await?
             }
-            Caller::Anonymous | Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => {
-                self.come_new(&mut conn, authority, &record, name, role, now).await?
-            }
+            Caller::Anonymous
+            | Caller::Admin
+            | Caller::Token { .. }
+            | Caller::Vouched { .. }
+            | Caller::Member { .. } => self.come_new(&mut conn, authority, &record, name, role, now).await?,
         };
         conn.commit().await?;
         Ok(join)
+    }
+
+    /// The name under which plugins let somebody in, where they do.
+    async fn named_by_plugins(
+        &self,
+        session: SessionId,
+        name: String,
+        role: Role,
+        client_type: Option<hd1_core::ClientType>,
+    ) -> Result<String> {
+        if !self.is_hooked("participant.joining") {
+            return Ok(name);
+        }
+        let about = json!({ "session_id": session, "name": name, "role": role, "client_type": client_type });
+        let filtered = self.filtered("participant.joining", about).await?;
+        let given = filtered["name"].as_str().unwrap_or(&name);
+        let mut checks = Checks::default();
+        checks.line("name", given, limits::PARTICIPANT_NAME_CHARS_MAX);
+        // A name that a plugin spoilt is none; the one that was wished for is good.
+        Ok(if checks.done().is_ok() { given.trim().to_owned() } else { name })
     }
 
     async fn come_new(
@@ -146,7 +170,11 @@ impl Control {
         let record = self.visible(authority, id).await?;
         let own = match authority.caller() {
             Caller::Member { session, participant, .. } if *session == id => Some(*participant),
-            Caller::Anonymous | Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => None,
+            Caller::Anonymous
+            | Caller::Admin
+            | Caller::Token { .. }
+            | Caller::Vouched { .. }
+            | Caller::Member { .. } => None,
         };
         let Some(leaver) = wish.participant_id.or(own) else {
             return Err(ControlError::invalid(
@@ -163,7 +191,10 @@ impl Control {
         }
         let left = repo::leave(&mut conn, id, leaver, self.now()).await?;
         tickets::revoke(&mut conn, id, leaver).await?;
-        conn.commit().await?;
+        if row.is_some_and(|row| row.state == ParticipantState::Connected) && left {
+            self.tell(&mut conn, "participant.left", about(id, leaver)).await?;
+        }
+        self.commit(conn).await?;
         if !left {
             return Err(ControlError::NotFound("participant"));
         }
@@ -193,7 +224,11 @@ impl Control {
         }
         repo::kick(&mut conn, id, participant, self.now()).await?;
         tickets::revoke(&mut conn, id, participant).await?;
-        conn.commit().await?;
+        if row.state == ParticipantState::Connected {
+            self.tell(&mut conn, "participant.left", about(id, participant)).await?;
+        }
+        self.tell(&mut conn, "participant.kicked", about(id, participant)).await?;
+        self.commit(conn).await?;
         Ok(self.worlds().kick(id, participant, reason).await?)
     }
 
@@ -228,20 +263,36 @@ impl Control {
         let now = self.now();
         let mut conn = self.inner.db.begin().await?;
         for (session, participant, presence) in news {
-            match presence {
-                Presence::Here => repo::enter(&mut conn, *session, *participant, now).await?,
-                Presence::Gone => repo::disconnect(&mut conn, *session, *participant, now).await?,
+            let (is_news, point) = match presence {
+                Presence::Here => {
+                    let was_here = self.is_hooked("participant.joined")
+                        && repo::find(&mut conn, *session, *participant)
+                            .await?
+                            .is_some_and(|row| row.state == ParticipantState::Connected);
+                    (repo::enter(&mut conn, *session, *participant, now).await? && !was_here, "participant.joined")
+                }
+                Presence::Gone => (repo::disconnect(&mut conn, *session, *participant, now).await?, "participant.left"),
             };
+            if is_news {
+                self.tell(&mut conn, point, about(*session, *participant)).await?;
+            }
         }
-        Ok(conn.commit().await?)
+        self.commit(conn).await
     }
+}
+
+/// What plugins are told of one of them.
+fn about(session: SessionId, participant: ParticipantId) -> Value {
+    json!({ "session_id": session, "participant_id": participant })
 }
 
 fn participant_name(authority: &Authority, wish: Option<String>) -> Result<String> {
     let name = match (wish, authority.caller()) {
         (Some(name), _) => name,
         (None, Caller::Admin) => "admin".to_owned(),
-        (None, Caller::Token { name, .. }) => name.chars().take(limits::PARTICIPANT_NAME_CHARS_MAX).collect(),
+        (None, Caller::Token { name, .. } | Caller::Vouched { name, .. }) => {
+            name.chars().take(limits::PARTICIPANT_NAME_CHARS_MAX).collect()
+        }
         (None, Caller::Anonymous | Caller::Member { .. }) => "guest".to_owned(),
     };
     let mut checks = Checks::default();

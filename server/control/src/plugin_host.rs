@@ -29,6 +29,31 @@ pub trait PluginHost: Send + Sync + 'static {
     /// What a service that runs declares; `None` where none of this plugin does. Must not block.
     fn service_plan(&self, plugin: &str) -> Option<Arc<ServicePlan>>;
 
+    /// The services that run, by id. Must not block.
+    fn services(&self) -> Vec<Arc<RunningService>>;
+
+    /// Tells a service that something happened.
+    fn action<'a>(&'a self, plugin: &'a str, hook: usize, about: &'a str) -> PortFuture<'a, Result<(), ServiceFault>>;
+
+    /// Asks a service about something that is about to happen.
+    fn filter<'a>(
+        &'a self,
+        plugin: &'a str,
+        hook: usize,
+        value: &'a str,
+    ) -> PortFuture<'a, Result<FilterVerdict, ServiceFault>>;
+
+    /// Has a service do a job.
+    fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>>;
+
+    /// Asks a service who stands behind a credential; `None` where it is not good.
+    fn authenticate<'a>(
+        &'a self,
+        plugin: &'a str,
+        method: usize,
+        credential: &'a str,
+    ) -> PortFuture<'a, Result<Option<Vouched>, ServiceFault>>;
+
     /// Asks a service's route.
     fn route<'a>(
         &'a self,
@@ -87,6 +112,37 @@ pub struct ServiceSpec {
     pub generation: u64,
 }
 
+/// A service that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunningService {
+    /// As it was asked for.
+    pub spec: ServiceSpec,
+    /// What it declares.
+    pub plan: Arc<ServicePlan>,
+}
+
+/// What a filter makes of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterVerdict {
+    /// As it was.
+    Keep,
+    /// Another value.
+    Change(String),
+    /// It is not to be, and why.
+    Refuse(String),
+}
+
+/// Whom a service vouches for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vouched {
+    /// One of a kind within the plugin.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The word of an [`hd1_api::ApiRole`].
+    pub role: String,
+}
+
 /// What a service's route is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceRequest {
@@ -133,6 +189,8 @@ pub enum ServiceCallerKind {
     Token,
     /// A participant of one session.
     Member,
+    /// Somebody for whom a plugin vouches.
+    Vouched,
 }
 
 /// What a service's route answers.

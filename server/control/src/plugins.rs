@@ -3,16 +3,23 @@
 //! What is installed changes under one lock for all plugins, and each change is carried into every world that has the
 //! plugin (`change.rs`). What a session has of it stands in `attached.rs`, how it fares in `observe.rs`. One that
 //! fails soon after it was replaced goes back (`fresh.rs`).
+//!
+//! Services are asked by whoever calls their routes (`service.rs`), told what happens and asked about what is about to
+//! (`hooks.rs`), have work done later (`jobs.rs`) and may vouch for callers (`vouch.rs`).
 
 mod attached;
 mod catalogue;
 mod change;
 mod config;
 mod fresh;
+mod hooks;
 mod install;
+mod jobs;
 mod observe;
+mod schedule;
 mod service;
 mod values;
+mod vouch;
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use hd1_api::{
 };
 use hd1_core::{SessionId, TickRate};
 use hd1_store::sessions::{self as repo, SessionChange, SessionFilter, SessionRecord};
+use serde_json::json;
 
 use crate::authority::Authority;
 use crate::control::{Control, Page};
@@ -59,6 +60,11 @@ impl Control {
         authority.create_sessions()?;
         let owner = authority.owner().ok_or(ControlError::Unauthenticated)?;
         check_new(&wish)?;
+        let wish = match self.is_hooked("session.creating") {
+            true => self.filtered("session.creating", wish).await?,
+            false => wish,
+        };
+        check_new(&wish)?;
         self.worlds().check_replication(&wish.replication)?;
         let now = self.now();
         let scene = wish.scene.unwrap_or_else(|| SceneSource::Library(DEFAULT_SCENE.to_owned()));
@@ -98,11 +104,14 @@ impl Control {
         let made = self.worlds().create(record.id, &spec, wish.autostart).await;
         match made {
             Ok(rate) => {
+                let mut conn = self.inner.db.begin().await?;
                 if rate != record.tick_rate {
-                    let mut conn = self.inner.db.begin().await?;
                     repo::set_tick_rate(&mut conn, record.id, rate).await?;
-                    conn.commit().await?;
                 }
+                let SessionRecord { id, name, scene_name, owner, .. } = &record;
+                let about = json!({ "session_id": id, "name": name, "scene": scene_name, "owner": owner });
+                self.tell(&mut conn, "session.created", about).await?;
+                self.commit(conn).await?;
                 self.refresh_status(record.id).await?;
                 Ok(to_api(self.visible(authority, record.id).await?))
             }
@@ -212,7 +221,10 @@ impl Control {
         self.worlds().delete(id).await?;
         let mut conn = self.inner.db.begin().await?;
         let gone = repo::delete(&mut conn, &hd1_store::Scope::owner(&record.owner), id).await?;
-        conn.commit().await?;
+        if gone {
+            self.tell(&mut conn, "session.deleted", json!({ "session_id": id })).await?;
+        }
+        self.commit(conn).await?;
         if gone { Ok(()) } else { Err(ControlError::NotFound("session")) }
     }
 }

@@ -3,6 +3,7 @@
 use hd1_api::{CreateToken, CreatedToken, ParticipantState, Timestamp, Token, TokenId, TokenList};
 use hd1_store::participants;
 use hd1_store::tokens::{self as repo, TokenRecord};
+use serde_json::json;
 
 use crate::authority::{Authority, Caller};
 use crate::control::{Control, Page};
@@ -88,7 +89,9 @@ impl Control {
             return Err(ControlError::Conflict(format!("there are {most} tokens already: revoke some first")));
         }
         repo::insert(&mut conn, &token, &secret.hash().0).await?;
-        conn.commit().await?;
+        let about = json!({ "token_id": token.id, "name": token.name, "role": token.role });
+        self.tell(&mut conn, "token.created", about).await?;
+        self.commit(conn).await?;
         Ok(CreatedToken { token: to_api(token), secret: secret.expose().to_owned() })
     }
 
@@ -112,7 +115,10 @@ impl Control {
         authority.administer()?;
         let mut conn = self.inner.db.begin().await?;
         let gone = repo::delete(&mut conn, id).await?;
-        conn.commit().await?;
+        if gone {
+            self.tell(&mut conn, "token.revoked", json!({ "token_id": id })).await?;
+        }
+        self.commit(conn).await?;
         if gone { Ok(()) } else { Err(ControlError::NotFound("token")) }
     }
 }

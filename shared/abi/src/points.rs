@@ -65,7 +65,7 @@ pub const ALL: [Point; 22] = [
     filter(
         "http.request",
         "An API request is about to be answered. Right `middleware`.",
-        "`method`, `path`, `query`, `caller`; nothing may be changed, `refuse` answers 403",
+        "`method`, `path`, `query`, `caller`; nothing may be changed; the admin token is never refused",
     ),
     filter(
         "message.sending",
@@ -80,9 +80,26 @@ pub fn of_name(name: &str) -> Option<&'static Point> {
     ALL.iter().find(|point| point.name == name)
 }
 
+/// All points as rows of the table in `plugins/SERVICE.md`.
+#[must_use]
+pub fn table() -> String {
+    let mut table = String::from("| point | when | what is told |\n|---|---|---|\n");
+    for Point { name, kind, doc, about } in ALL {
+        let kind = if kind == Kind::Filter { "filter" } else { "action" };
+        table.push_str(&format!("| {kind} `{name}` | {doc} | {about} |\n"));
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_document_has_the_table() {
+        let told = include_str!("../../../plugins/SERVICE.md");
+        assert!(told.contains(&table()), "plugins/SERVICE.md is to have this table:\n{}", table());
+    }
 
     #[test]
     fn a_point_has_one_name() {

@@ -466,3 +466,48 @@ pub struct LogPagination {
     /// What `after` takes so that only newer lines are answered.
     pub next_cursor: u64,
 }
+
+/// Where something stands that a plugin is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginJobState {
+    /// It is done when it is due.
+    Waiting,
+    /// It was begun.
+    Running,
+    /// It failed too often, and is kept for a week.
+    Failed,
+}
+
+/// Something that a plugin is to do or to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginJob {
+    /// Its id.
+    pub id: uuid::Uuid,
+    /// Is it something that happened, rather than a job?
+    pub is_action: bool,
+    /// Is it due by a schedule?
+    pub scheduled: bool,
+    /// A job's name, or the point at which something happened.
+    pub name: String,
+    /// Where it stands.
+    pub state: PluginJobState,
+    /// How often it has failed.
+    pub attempts: u32,
+    /// Why, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it is to be done.
+    pub due_at: Timestamp,
+    /// When it was wished for.
+    pub created_at: Timestamp,
+}
+
+/// A page of them, the next that is due first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginJobList {
+    /// The jobs.
+    pub jobs: Vec<PluginJob>,
+    /// Where the page lies.
+    pub pagination: Pagination,
+}

@@ -9,6 +9,7 @@ use hd1_core::SessionId;
 use hd1_store::plugins::{self as repo, PackageRecord};
 use hd1_store::session_plugins::{self, SessionPluginRecord};
 use hd1_store::{Conn, StoreError};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::catalogue::{Catalogue, Installed};
@@ -65,6 +66,10 @@ impl Control {
             self.take_back(before, id, &had).await?;
         }
         self.drop_unused(id).await?;
+        self.plan_schedules().await?;
+        if swapped.is_ok() {
+            self.tell_of(before.get(id), change.after.as_ref()).await?;
+        }
         swapped.map_err(|(session, error)| match error {
             WorldError::Refused { path, message } => ControlError::Conflict(format!(
                 "the world of session {session} refuses it, so nothing has changed: {}",
@@ -72,6 +77,30 @@ impl Control {
             )),
             other => other.into(),
         })
+    }
+
+    /// Tells plugins what has become of one of them.
+    async fn tell_of(&self, before: Option<&Installed>, after: Option<&Installed>) -> Result<()> {
+        let about = |plugin: &Installed| json!({ "plugin": plugin.record.id, "version": plugin.record.version });
+        let mut told = Vec::new();
+        match (before, after) {
+            (Some(before), None) => told.push(("plugin.unloaded", json!({ "plugin": before.record.id }))),
+            (before, Some(after)) => {
+                if before.is_none_or(|before| before.record.package != after.record.package) {
+                    told.push(("plugin.loaded", about(after)));
+                }
+                if before.is_some_and(|before| before.record.enabled != after.record.enabled) {
+                    let point = if after.record.enabled { "plugin.enabled" } else { "plugin.disabled" };
+                    told.push((point, about(after)));
+                }
+            }
+            (None, None) => {}
+        }
+        let mut conn = self.inner.db.begin().await?;
+        for (point, about) in told {
+            self.tell(&mut conn, point, about).await?;
+        }
+        self.commit(conn).await
     }
 
     /// All plugins of every session that has this one.

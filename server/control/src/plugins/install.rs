@@ -9,6 +9,7 @@ use semver::Version;
 
 use super::catalogue::{self, Catalogue, Installed, no_plan};
 use super::change::Change;
+use super::schedule::Schedule;
 use super::{config, finish};
 use crate::authority::Authority;
 use crate::control::Control;
@@ -76,8 +77,11 @@ impl Control {
                 Some(inspected.map_err(|why| refused(format!("{component}: {why}")))?)
             }
         };
-        if let Some(list) = service.as_ref().and_then(not_offered) {
-            return Err(refused(format!("its service has {list}, and this server has none yet: strike them")));
+        for (i, job) in service.iter().flat_map(|service| &service.jobs).enumerate() {
+            let schedule = job.schedule.as_deref().map(Schedule::parse);
+            if let Some(Err(why)) = schedule {
+                return Err(refused(format!("its service: jobs[{i}].schedule: {why}")));
+            }
         }
         if let Some(twice) = twice(&plan, service.as_ref()) {
             return Err(refused(format!("config: both its module and its service have a field {twice}")));
@@ -192,12 +196,6 @@ fn granted(old: Option<&Installed>, manifest: &Manifest) -> Vec<String> {
     granted.sort();
     granted.dedup();
     granted
-}
-
-/// What a service may declare and nobody here would call.
-fn not_offered(service: &ServicePlan) -> Option<&'static str> {
-    let lists = [("hooks", service.hooks.len()), ("jobs", service.jobs.len()), ("auth", service.auth.len())];
-    lists.iter().find(|(_, count)| *count > 0).map(|(list, _)| *list)
 }
 
 /// A field that both halves of a plugin would have.

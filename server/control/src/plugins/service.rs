@@ -86,7 +86,7 @@ impl Control {
                 break;
             }
         }
-        Ok(())
+        self.plan_schedules().await
     }
 
     pub(super) fn service_health(&self, id: &str) -> Option<ServiceHealth> {
@@ -95,7 +95,7 @@ impl Control {
     }
 }
 
-fn failed(plugin: &str, fault: ServiceFault) -> ControlError {
+pub(super) fn failed(plugin: &str, fault: ServiceFault) -> ControlError {
     match fault {
         ServiceFault::NotRunning => ControlError::Unavailable(format!("the service of {plugin} does not run now")),
         ServiceFault::Busy => ControlError::Unavailable(format!("the service of {plugin} is busy")),
@@ -103,7 +103,7 @@ fn failed(plugin: &str, fault: ServiceFault) -> ControlError {
     }
 }
 
-fn caller_of(authority: &Authority) -> ServiceCaller {
+pub(super) fn caller_of(authority: &Authority) -> ServiceCaller {
     match authority.caller() {
         Caller::Anonymous => ServiceCaller::default(),
         Caller::Admin => ServiceCaller {
@@ -115,6 +115,13 @@ fn caller_of(authority: &Authority) -> ServiceCaller {
         Caller::Token { id, name, role } => ServiceCaller {
             kind: ServiceCallerKind::Token,
             id: id.to_string(),
+            name: name.clone(),
+            role: role.as_str().to_owned(),
+            session: None,
+        },
+        Caller::Vouched { id, name, role, .. } => ServiceCaller {
+            kind: ServiceCallerKind::Vouched,
+            id: id.clone(),
             name: name.clone(),
             role: role.as_str().to_owned(),
             session: None,

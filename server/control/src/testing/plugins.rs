@@ -11,7 +11,8 @@ use hd1_manifest::{Package, PackagePath, SigningKey, Trust};
 use serde_json::{Value, json};
 
 use crate::plugin_host::{
-    LogLine, PluginHost, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec, SystemStats,
+    FilterVerdict, LogLine, PluginHost, RunningService, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec,
+    SystemStats, Vouched,
 };
 use crate::worlds::PortFuture;
 
@@ -28,6 +29,10 @@ pub struct HostState {
     pub services: Vec<ServiceSpec>,
     /// Plugins whose services do not start.
     pub broken: BTreeSet<String>,
+    /// What services were called for, but for routes and functions.
+    pub calls: Vec<String>,
+    /// How many of the next of these calls fail.
+    pub failures: usize,
     /// Its disk takes nothing more.
     pub disk_full: bool,
 }
@@ -52,6 +57,19 @@ impl FakeHost {
     /// When a test panicked while it held it.
     pub fn lock(&self) -> MutexGuard<'_, HostState> {
         self.state.lock().expect("no test panicked while it held the host")
+    }
+}
+
+impl FakeHost {
+    /// Notes a call; fails it as often as it is told to.
+    fn called(&self, plugin: &str, kind: &str, at: usize, with: &str) -> Result<(), ServiceFault> {
+        let mut state = self.lock();
+        state.calls.push(format!("{plugin} {kind} {at} {with}"));
+        if state.failures > 0 {
+            state.failures -= 1;
+            return Err(ServiceFault::Failed("it traps".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -85,6 +103,54 @@ impl PluginHost for FakeHost {
         let package = Package::read(state.packages.get(&service.package)?).ok()?;
         let component = &package.manifest().service.as_ref()?.component;
         ServicePlan::parse(package.files().get(component)?.get(8..)?).ok().map(Arc::new)
+    }
+
+    fn services(&self) -> Vec<Arc<RunningService>> {
+        let specs = self.lock().services.clone();
+        let running = specs.into_iter().filter_map(|spec| {
+            let plan = self.service_plan(&spec.plugin)?;
+            Some(Arc::new(RunningService { spec, plan }))
+        });
+        running.collect()
+    }
+
+    fn action<'a>(&'a self, plugin: &'a str, hook: usize, about: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
+        ready(self.called(plugin, "action", hook, about))
+    }
+
+    /// Changes nothing, refuses what holds `refuse`, and puts `said` in place of `say`.
+    fn filter<'a>(
+        &'a self,
+        plugin: &'a str,
+        hook: usize,
+        value: &'a str,
+    ) -> PortFuture<'a, Result<FilterVerdict, ServiceFault>> {
+        let called = self.called(plugin, "filter", hook, value);
+        ready(called.map(|()| match value {
+            value if value.contains("refuse") => FilterVerdict::Refuse("it may not be".to_owned()),
+            value if value.contains("say") => FilterVerdict::Change(value.replace("say", "said")),
+            value if value.contains("spoil") => FilterVerdict::Change("{".to_owned()),
+            _ => FilterVerdict::Keep,
+        }))
+    }
+
+    fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
+        ready(self.called(plugin, "job", job, payload))
+    }
+
+    /// Knows the credential `7:developer`.
+    fn authenticate<'a>(
+        &'a self,
+        plugin: &'a str,
+        method: usize,
+        credential: &'a str,
+    ) -> PortFuture<'a, Result<Option<Vouched>, ServiceFault>> {
+        let vouched = credential.split_once(':').map(|(id, role)| Vouched {
+            id: id.to_owned(),
+            name: String::new(),
+            role: role.to_owned(),
+        });
+        ready(self.called(plugin, "authenticate", method, credential).map(|()| vouched))
     }
 
     /// Answers with what it was asked.

@@ -1,6 +1,7 @@
 //! The rules as stories, on every database there is: who may do what, what holds under a rush, what a restart finds.
 
 mod attaching;
+mod hooks;
 mod installing;
 mod joining;
 mod lifecycle;
