@@ -10,7 +10,7 @@ use crate::PATIENCE;
 pub struct Http {
     agent: ureq::Agent,
     base: String,
-    token: Option<String>,
+    authorization: Option<String>,
 }
 
 /// An answer.
@@ -31,19 +31,25 @@ impl Http {
     #[must_use]
     pub fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Self { agent: config.into(), base: base.to_owned(), token: None }
+        Self { agent: config.into(), base: base.to_owned(), authorization: None }
     }
 
     /// The same with a bearer token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        self.with_authorization(&format!("Bearer {token}"))
+    }
+
+    /// The same with what proves who asks in another way.
+    #[must_use]
+    pub fn with_authorization(&self, value: &str) -> Self {
+        Self { authorization: Some(value.to_owned()), ..self.clone() }
     }
 
     /// The same without a token.
     #[must_use]
     pub fn anonymous(&self) -> Self {
-        Self { token: None, ..self.clone() }
+        Self { authorization: None, ..self.clone() }
     }
 
     /// `GET`.
@@ -85,8 +91,8 @@ impl Http {
     /// There is no answer.
     pub fn try_send(&self, method: &str, path: &str, body: Option<String>) -> Result<Reply, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(value) = &self.authorization {
+            request = request.header("authorization", value);
         }
         let mut response = match body {
             Some(body) => self.agent.run(request.header("content-type", "application/json").body(body)?)?,

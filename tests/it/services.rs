@@ -11,7 +11,7 @@ fn package(folder: &'static str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
     BUILT.get_or_init(|| {
-        for folder in ["first-party/hello-http", "host/tests/unruly"] {
+        for folder in ["first-party/hello-http", "first-party/auth-apikey", "host/tests/unruly", "host/tests/watcher"] {
             let output = command(&["plugin", "build"]).arg(plugins.join(folder)).output().expect("hd1 can be started");
             assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
         }
@@ -76,6 +76,11 @@ fn a_service_answers_over_http_and_remembers() {
     let said = plugin(&server, &["logs", "hd1:hello-http"]).unwrap();
     assert!(said.contains("forgot 2 names"), "{said}");
 
+    let figures = nobody.get("/metrics").body;
+    let is_counted = |line: &str| figures.lines().any(|told| told == line);
+    assert!(is_counted(r#"hd1_plugin_counted_total{plugin="hd1:hello-http",name="greetings"} 1"#), "{figures}");
+    assert!(is_counted(r#"hd1_plugin_runs_total{plugin="hd1:hello-http",part="DELETE /greetings"} 1"#), "{figures}");
+
     // Without the right it is told which one is missing; what it said is for its log, not for whoever asked.
     let said = plugin(&server, &["grant", "hd1:hello-http", "--none"]).unwrap();
     assert!(said.contains("not granted"), "{said}");
@@ -124,4 +129,108 @@ fn a_service_that_misbehaves_is_ended_held_back_and_named() {
     assert_eq!(ask("remember").status, 200);
     let said = plugin(&server, &["logs", "hd1:unruly"]).unwrap();
     assert!(said.contains("a call failed"), "{said}");
+}
+
+#[test]
+fn a_service_is_told_asked_and_works_later() {
+    let mut server = TestServer::start();
+    let admin = server.admin();
+    install(&server, "host/tests/watcher");
+    let patched = admin.patch("/api/plugins/hd1:watcher", &json!({ "rights": ["kv"] })).expect(200);
+    assert_eq!(patched["rights"][1]["granted"], false, "who watches requests is let by name alone");
+    let lines = |http: &Http| http.get("/plugins/hd1:watcher/lines").expect(200);
+    let until = |http: &Http, wanted: &[&str]| {
+        let told = || {
+            let lines = lines(http);
+            let is_there = |line: &&str| lines.as_array().unwrap().iter().any(|told| told == line);
+            wanted.iter().all(is_there)
+        };
+        let begun = std::time::Instant::now();
+        while !told() && begun.elapsed().as_secs() < 30 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(told(), "{wanted:?} in {}", lines(http));
+    };
+
+    // What is about to happen is shown to it first; where it breaks down, it is passed over.
+    let wish = |name: &str| json!({ "name": name, "scene": "lobby", "visibility": "public" });
+    let refused = admin.post("/api/sessions", &wish("forbidden")).problem(403, "denied");
+    assert_eq!(refused["detail"], "no session is called so (refused by hd1:watcher)");
+    assert_eq!(admin.post("/api/sessions", &wish("small talk")).expect(201)["max_participants"], 2);
+    let session = admin.post("/api/sessions", &wish("panic")).expect(201);
+    let id = session["id"].as_str().unwrap();
+    let join = |name: &str| admin.post(&format!("/api/sessions/{id}/join"), &json!({ "name": name }));
+    join("mallory").problem(403, "denied");
+    let joined = join("ada").expect(200);
+    let participants = admin.get(&format!("/api/sessions/{id}/participants?all=true")).expect(200);
+    assert_eq!(participants["participants"][0]["name"], "ada!");
+    let _ = joined;
+
+    // What happened is told, in order; also where the server died before it could.
+    admin.post(&format!("/api/sessions/{id}/pause"), &json!({})).expect(200);
+    until(&admin, &["created small talk", "created panic", "paused"]);
+    let later = |http: &Http, wish: &Value| http.post("/plugins/hd1:watcher/later", wish).status;
+    assert_eq!(later(&admin, &json!({ "text": "soon", "delay_ms": 1_000 })), 202);
+    assert_eq!(later(&admin, &json!({ "text": "flaky" })), 202);
+    for text in ["first", "second"] {
+        assert_eq!(later(&admin, &json!({ "text": text, "delay_ms": 60_000, "key": "one" })), 202);
+    }
+    server.kill_and_restart();
+    let (admin, nobody) = (server.admin(), server.anonymous());
+    until(&admin, &["note soon", "note flaky"]);
+    let jobs = admin.get("/api/plugins/hd1:watcher/jobs").expect(200);
+    let names: Vec<_> = jobs["jobs"].as_array().unwrap().iter().map(|job| job["name"].as_str().unwrap()).collect();
+    assert_eq!((names.contains(&"tick"), names.iter().filter(|name| **name == "note").count()), (true, 1), "{jobs}");
+    let said = plugin(&server, &["jobs", "hd1:watcher"]).unwrap();
+    assert!(said.contains("schedule") && said.contains("waiting"), "{said}");
+    let none = uuid_of_nothing();
+    admin.post(&format!("/api/plugins/hd1:watcher/jobs/{none}/retry"), &json!({})).problem(404, "not_found");
+    nobody.get("/api/plugins/hd1:watcher/jobs").problem(401, "unauthenticated");
+    until(&admin, &["tick"]);
+
+    // Requests are watched once it may, and administrators are locked out by nobody.
+    nobody.get("/api/scenes").expect(200);
+    plugin(&server, &["grant", "hd1:watcher", "kv", "middleware"]).unwrap();
+    nobody.get("/api/scenes").problem(403, "denied");
+    admin.get("/api/scenes").expect(200);
+    plugin(&server, &["uninstall", "hd1:watcher"]).unwrap();
+    nobody.get("/api/scenes").expect(200);
+    admin.post("/api/sessions", &wish("forbidden")).expect(201);
+}
+
+fn uuid_of_nothing() -> &'static str {
+    "00000000-0000-7000-8000-000000000000"
+}
+
+#[test]
+fn api_keys_let_programs_in_but_make_no_administrators() {
+    let mut server = TestServer::start();
+    install(&server, "first-party/auth-apikey");
+    let admin = server.admin();
+    let keys = "/plugins/hd1:auth-apikey/keys";
+    let made = admin.post(keys, &json!({ "name": "ci" })).expect(201);
+    let key = made["key"].as_str().unwrap().to_owned();
+    let by_key = |server: &TestServer, key: &str| server.anonymous().with_authorization(&format!("ApiKey {key}"));
+    // Whoever may vouch is let by name alone.
+    by_key(&server, &key).get("/api/sessions").problem(401, "unauthenticated");
+    plugin(&server, &["grant", "hd1:auth-apikey", "auth", "kv"]).unwrap();
+    let ci = by_key(&server, &key);
+    let own = ci.post("/api/sessions", &json!({ "name": "hers", "scene": "lobby" })).expect(201);
+    assert_eq!(own["owner"].as_str().unwrap(), format!("hd1:auth-apikey/{}", made["id"].as_str().unwrap()));
+    ci.get("/api/tokens").problem(403, "denied");
+    ci.get(keys).problem(403, "denied");
+    by_key(&server, "hd1k_0000").get("/api/sessions").problem(401, "unauthenticated");
+    let viewer = admin.post(keys, &json!({ "name": "wall", "role": "viewer", "days": 1 })).expect(201);
+    let wall = by_key(&server, viewer["key"].as_str().unwrap());
+    wall.post("/api/sessions", &json!({ "name": "none", "scene": "lobby" })).problem(403, "denied");
+    assert_eq!(admin.post(keys, &json!({ "name": "x", "role": "admin" })).status, 422);
+
+    server.kill_and_restart();
+    let admin = server.admin();
+    let listed = admin.get(keys).expect(200);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains(&key), "a key is shown once");
+    by_key(&server, &key).get(&format!("/api/sessions/{}", own["id"].as_str().unwrap())).expect(200);
+    assert_eq!(admin.delete(&format!("{keys}/{}", made["id"].as_str().unwrap())).status, 204);
+    by_key(&server, &key).get("/api/sessions").problem(401, "unauthenticated");
 }

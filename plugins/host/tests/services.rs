@@ -246,7 +246,8 @@ async fn a_service_that_computes_keeps_nobody_from_working() {
     for hog in hogs {
         assert!(matches!(hog.await.unwrap(), Err(CallFault::Broken(_))));
     }
-    assert!(turns > 20, "a task had {turns} turns while four services used both threads");
+    // Where services kept their threads until their ends, it had none or one.
+    assert!(turns > 4, "a task had {turns} turns while four services used both threads");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! The runtime's figures in the form in which `/metrics` takes them.
+//! The runtime's figures, and those of plugins, in the form in which `/metrics` takes them.
 
 use hd1_http::{Figure, FigureSource, FigureValue};
 use hd1_runtime::Runtime;
 use hd1_runtime::histogram::DurationCounts;
+
+use crate::plugin_host::Plugins;
 
 /// Reads the runtime at each scrape.
 pub struct RuntimeFigures(pub Runtime);
@@ -53,6 +55,41 @@ impl FigureSource for RuntimeFigures {
             figure("disk_queue_depth", "Jobs that wait for the disk", gauge(metrics.disk_queue)),
             figure("world_load_seconds", "How long worlds took to be loaded", histogram(&metrics.load_durations)),
             figure("recording_failures", "Recordings given up", counter(metrics.recording_failures)),
+        ]
+    }
+}
+
+/// Reads what plugins did, at each scrape.
+pub struct PluginFigures(pub Plugins);
+
+impl FigureSource for PluginFigures {
+    fn figures(&self) -> Vec<Figure> {
+        let (mut runs, mut fuel, mut faults, mut counted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (plugin, meter) in self.0.meters() {
+            for part in meter.figures() {
+                let of = || vec![plugin.clone(), part.name.clone()];
+                runs.push((of(), part.runs));
+                fuel.push((of(), part.fuel));
+                for (kind, count) in part.faults {
+                    faults.push((vec![plugin.clone(), part.name.clone(), kind.to_owned()], count));
+                }
+            }
+            counted.extend(meter.counters().into_iter().map(|(name, count)| (vec![plugin.clone(), name], count)));
+        }
+        let parts = &["plugin", "part"];
+        vec![
+            figure("plugin_runs", "Runs of plugins' systems, hooks and services", FigureValue::Families(parts, runs)),
+            figure("plugin_fuel", "Units of fuel that they used", FigureValue::Families(parts, fuel)),
+            figure(
+                "plugin_faults",
+                "Runs that counted for nothing, by kind",
+                FigureValue::Families(&["plugin", "part", "kind"], faults),
+            ),
+            figure(
+                "plugin_counted",
+                "What services count themselves",
+                FigureValue::Families(&["plugin", "name"], counted),
+            ),
         ]
     }
 }

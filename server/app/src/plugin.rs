@@ -39,6 +39,8 @@ pub fn run(command: &Plugin) -> Result<()> {
         Plugin::Detach { id, session, server } => server::detach(id, *session, server),
         Plugin::Grant { id, rights, none, server } => server::grant(id, rights, *none, server),
         Plugin::Config { id, values, session, server } => server::config(id, *session, values, server),
+        Plugin::Jobs { id, failed, server } => server::jobs(id, *failed, server),
+        Plugin::Retry { id, job, server } => server::retry(id, *job, server),
         Plugin::Logs { id, follow, lines, server } => server::logs(id, *lines, *follow, server),
         Plugin::Stats(named) => server::stats(named),
         Plugin::Health(named) => server::health(named),

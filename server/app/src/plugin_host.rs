@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
-    LogLine, PluginHost, PortFuture, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec, SystemStats, Trust,
-    WorldError, WorldPlugin,
+    FilterVerdict, LogLine, PluginHost, PortFuture, RunningService, ServiceFault, ServiceRequest, ServiceResponse,
+    ServiceSpec, SystemStats, Trust, Vouched, WorldError, WorldPlugin,
 };
 use hd1_core::{Clock as _, Micros, SessionId, SystemClock};
 use hd1_host::{Host, Limits, Meter, Pool};
@@ -68,6 +68,17 @@ impl Plugins {
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.0.services
+    }
+
+    /// What counts the runs of each plugin: of its systems and of its service.
+    #[must_use]
+    pub fn meters(&self) -> Vec<(String, Arc<Meter>)> {
+        let ready = self.read();
+        let systems = ready
+            .newest
+            .iter()
+            .filter_map(|(plugin, package)| Some((plugin.clone(), Arc::clone(ready.pools.get(package)?.meter()))));
+        systems.chain(self.0.services.meters()).collect()
     }
 
     /// What worlds are to have, once all of it is ready to run.
@@ -193,6 +204,36 @@ impl PluginHost for Plugins {
 
     fn service_plan(&self, plugin: &str) -> Option<Arc<ServicePlan>> {
         self.0.services.plan(plugin)
+    }
+
+    fn services(&self) -> Vec<Arc<RunningService>> {
+        self.0.services.all()
+    }
+
+    fn action<'a>(&'a self, plugin: &'a str, hook: usize, about: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
+        Box::pin(self.0.services.action(plugin, hook, about))
+    }
+
+    fn filter<'a>(
+        &'a self,
+        plugin: &'a str,
+        hook: usize,
+        value: &'a str,
+    ) -> PortFuture<'a, Result<FilterVerdict, ServiceFault>> {
+        Box::pin(self.0.services.filter(plugin, hook, value))
+    }
+
+    fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
+        Box::pin(self.0.services.job(plugin, job, payload))
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        plugin: &'a str,
+        method: usize,
+        credential: &'a str,
+    ) -> PortFuture<'a, Result<Option<Vouched>, ServiceFault>> {
+        Box::pin(self.0.services.authenticate(plugin, method, credential))
     }
 
     fn route<'a>(

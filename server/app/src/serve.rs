@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::figures::RuntimeFigures;
+use crate::figures::{PluginFigures, RuntimeFigures};
 use crate::gates::{Tickets, WebSockets};
 use crate::news::News;
 use crate::plugin_host::Plugins;
@@ -117,6 +117,7 @@ impl Server {
         let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), kbit_s_max, plugins.clone()));
         let ticket_key = TicketKey::load_or_create(&config.data)?;
         let services = plugins.services().clone();
+        let figures = plugins.clone();
         let host = Arc::new(plugins);
         let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, ticket_key).await?;
         services.connect(control.clone());
@@ -128,6 +129,7 @@ impl Server {
         let (tasks, stop, stop_http) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(news.deliver(control.clone(), stop.clone()));
         tasks.spawn(sweep(control.clone(), stop.clone()));
+        tasks.spawn(work_off(control.clone(), stop.clone()));
 
         let listener = TcpListener::bind(config.http.addr)
             .await
@@ -144,7 +146,7 @@ impl Server {
             control,
             Arc::new(WebSockets { runtime: runtime.clone(), tickets }),
             Arc::new(quic.shown()),
-            vec![Arc::new(RuntimeFigures(runtime.clone()))],
+            vec![Arc::new(RuntimeFigures(runtime.clone())), Arc::new(PluginFigures(figures))],
             http_settings(&config)?,
         );
         let serving = tokio::spawn(hd1_http::serve(listener, state, stop_http.clone()));
@@ -229,6 +231,20 @@ async fn sweep(control: Control, stop: CancellationToken) {
         }
         if let Err(error) = control.sweep().await {
             tracing::warn!(%error, "what has expired could not be removed");
+        }
+    }
+}
+
+/// What plugins are to do and to be told; what is under way at the end is begun anew at the next start.
+async fn work_off(control: Control, stop: CancellationToken) {
+    loop {
+        let ended = tokio::select! {
+            ended = control.work_off() => ended,
+            () = stop.cancelled() => return,
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "what plugins are to do is not done now");
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 }

@@ -16,11 +16,14 @@ use anyhow::{Context as _, Result, ensure};
 use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
-    Control, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec,
+    Control, FilterVerdict, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest,
+    ServiceResponse, ServiceSpec, Vouched,
 };
 use hd1_core::Micros;
 use hd1_host::Meter;
-use hd1_host::service::{CallFault, Caller, CallerKind, Header, Loaded, Request, Response, Service, ServiceHost};
+use hd1_host::service::{
+    CallFault, Caller, CallerKind, Header, Identity, Loaded, Request, Response, Service, ServiceHost, Verdict,
+};
 use hd1_manifest::Package;
 use tokio::runtime::{Handle, Runtime};
 
@@ -50,7 +53,8 @@ struct Inner {
 
 /// One of them.
 struct Running {
-    spec: ServiceSpec,
+    /// As the rules know it.
+    shown: Arc<RunningService>,
     service: Arc<Service>,
     fare: std::sync::Mutex<Fare>,
 }
@@ -105,7 +109,7 @@ impl Services {
         let mut next = BTreeMap::new();
         for spec in specs {
             let running = match had.get(&spec.plugin) {
-                Some(running) if running.spec == *spec => Arc::clone(running),
+                Some(running) if running.shown.spec == *spec => Arc::clone(running),
                 other => self.start(spec, other).await.map_err(|why| (spec.plugin.clone(), why))?,
             };
             next.insert(spec.plugin.clone(), running);
@@ -121,7 +125,7 @@ impl Services {
         let config = serde_json::Value::Object(spec.config.clone()).to_string();
         let ports = Arc::new(HostPorts(self.clone()));
         let service = loaded.start(&spec.plugin, spec.rights.clone(), &config, ports);
-        let service = match before.filter(|running| running.spec.package == spec.package) {
+        let service = match before.filter(|running| running.shown.spec.package == spec.package) {
             Some(running) => service.going_on(&running.service),
             None => service,
         };
@@ -130,11 +134,12 @@ impl Services {
         self.on_threads(async move { first.health().await }).await.map_err(|fault| fault.to_string())?;
         // Another config or other rights make no sick one well; another package or a restart may.
         let same = |running: &&Arc<Running>| {
-            running.spec.package == spec.package && running.spec.generation == spec.generation
+            running.shown.spec.package == spec.package && running.shown.spec.generation == spec.generation
         };
         let fare = before.filter(same).map(|running| running.fare().clone());
         let fare = fare.unwrap_or_else(|| Fare::new(self.now()));
-        Ok(Arc::new(Running { spec: spec.clone(), service, fare: std::sync::Mutex::new(fare) }))
+        let shown = Arc::new(RunningService { spec: spec.clone(), plan: Arc::clone(service.plan()) });
+        Ok(Arc::new(Running { shown, service, fare: std::sync::Mutex::new(fare) }))
     }
 
     async fn component(&self, hash: &str) -> Result<Vec<u8>> {
@@ -153,6 +158,47 @@ impl Services {
     /// See [`hd1_control::PluginHost::service_plan`].
     pub fn plan(&self, plugin: &str) -> Option<Arc<ServicePlan>> {
         self.read().get(plugin).map(|running| Arc::clone(running.service.plan()))
+    }
+
+    /// See [`hd1_control::PluginHost::services`].
+    pub fn all(&self) -> Vec<Arc<RunningService>> {
+        self.read().values().map(|running| Arc::clone(&running.shown)).collect()
+    }
+
+    /// See [`hd1_control::PluginHost::action`].
+    pub async fn action(&self, plugin: &str, hook: usize, about: &str) -> Result<(), ServiceFault> {
+        let about = about.to_owned();
+        self.on(plugin, move |service| async move { service.action(hook, &about).await }).await
+    }
+
+    /// See [`hd1_control::PluginHost::filter`].
+    pub async fn filter(&self, plugin: &str, hook: usize, value: &str) -> Result<FilterVerdict, ServiceFault> {
+        let value = value.to_owned();
+        let verdict = self.on(plugin, move |service| async move { service.filter(hook, &value).await }).await?;
+        Ok(match verdict {
+            Verdict::Keep => FilterVerdict::Keep,
+            Verdict::Change(value) => FilterVerdict::Change(value),
+            Verdict::Refuse(why) => FilterVerdict::Refuse(why),
+        })
+    }
+
+    /// See [`hd1_control::PluginHost::job`].
+    pub async fn job(&self, plugin: &str, job: usize, payload: &str) -> Result<(), ServiceFault> {
+        let payload = payload.to_owned();
+        self.on(plugin, move |service| async move { service.job(job, &payload).await }).await
+    }
+
+    /// See [`hd1_control::PluginHost::authenticate`].
+    pub async fn authenticate(
+        &self,
+        plugin: &str,
+        method: usize,
+        credential: &str,
+    ) -> Result<Option<Vouched>, ServiceFault> {
+        let credential = credential.to_owned();
+        let vouched =
+            self.on(plugin, move |service| async move { service.authenticate(method, &credential).await }).await?;
+        Ok(vouched.map(|Identity { id, name, role }| Vouched { id, name, role }))
     }
 
     /// See [`hd1_control::PluginHost::route`].
@@ -187,6 +233,11 @@ impl Services {
         Some((state, self.now().saturating_sub(since), reason))
     }
 
+    /// What counts the calls of each.
+    pub fn meters(&self) -> Vec<(String, Arc<Meter>)> {
+        self.read().iter().map(|(plugin, running)| (plugin.clone(), Arc::clone(running.service.meter()))).collect()
+    }
+
     /// What one counted and logged.
     pub fn meter(&self, plugin: &str) -> Option<Arc<Meter>> {
         self.read().get(plugin).map(|running| Arc::clone(running.service.meter()))
@@ -208,7 +259,7 @@ impl Services {
             let is_out = running.fare().fault(&fault.to_string(), self.now());
             tracing::warn!(plugin.id = plugin, fault = %fault, is_out, "a call of a service broke down");
             if is_out {
-                self.tell_held_back(&running.spec);
+                self.tell_held_back(&running.shown.spec);
             }
         }
         answer.map_err(|fault| match fault {
@@ -285,6 +336,7 @@ fn caller_of(caller: ServiceCaller) -> Caller {
             ServiceCallerKind::Admin => CallerKind::Admin,
             ServiceCallerKind::Token => CallerKind::Token,
             ServiceCallerKind::Member => CallerKind::Member,
+            ServiceCallerKind::Vouched => CallerKind::Vouched,
         },
         id: caller.id,
         name: caller.name,

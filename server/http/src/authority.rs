@@ -30,9 +30,12 @@ impl FromRequestParts<HttpState> for Auth {
         let address = peer_address(parts)?;
         let failures = &state.inner.token_failures;
         failures.check(address, Instant::now()).map_err(Failure::rate_limited)?;
-        let bearer = value.to_str().ok().and_then(bearer).filter(|token| token.len() <= BEARER_BYTES_MAX);
-        let known = match bearer {
-            Some(bearer) => state.control().authenticate(bearer).await,
+        let told = value.to_str().ok().and_then(|value| value.split_once(' '));
+        let known = match told.map(|(scheme, credential)| (scheme, credential.trim())) {
+            Some((_, credential)) if credential.len() > BEARER_BYTES_MAX => Err(ControlError::Unauthenticated),
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => state.control().authenticate(token).await,
+            // Other schemes are those of plugins.
+            Some((scheme, credential)) => state.control().authenticate_by(scheme, credential).await,
             None => Err(ControlError::Unauthenticated),
         };
         match known {
@@ -46,11 +49,6 @@ impl FromRequestParts<HttpState> for Auth {
             }
         }
     }
-}
-
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The address that limits count by.

@@ -9,6 +9,7 @@ use hd1_control::{ControlError, EntityRef, PluginId};
 use hd1_core::SessionId;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, NAME_CHARS_MAX};
 use crate::problem::Failure;
@@ -171,6 +172,17 @@ impl<S: Send + Sync> FromRequestParts<S> for OfPlugin {
             Err(_) => path_value(parts, state, "id").await?,
         };
         text.parse().map(Self).map_err(|_| ControlError::NotFound("plugin").into())
+    }
+}
+
+/// What a plugin is to do, from a path. A text that is no id is the id of nothing.
+pub struct OfJob(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfJob {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Ok(Self(path_value(parts, state, "job").await?.parse().unwrap_or_default()))
     }
 }
 

@@ -5,8 +5,8 @@
 
 /// Figures of a part of the server, read at each scrape.
 pub trait FigureSource: Send + Sync + 'static {
-    /// The figures now. Called on every scrape; must be cheap and must not block. Label values come from closed sets:
-    /// never a session, a person or an address.
+    /// The figures now. Called on every scrape; must be cheap and must not block. Label values come from closed sets or
+    /// from what is installed: never a session, a person or an address.
     fn figures(&self) -> Vec<Figure>;
 }
 
@@ -30,6 +30,8 @@ pub enum FigureValue {
     Gauge(f64),
     /// Counters told apart by the value of one label.
     Counters(&'static str, Vec<(&'static str, u64)>),
+    /// Counters told apart by the values of several labels, which come from what is installed.
+    Families(&'static [&'static str], Vec<(Vec<String>, u64)>),
     /// Gauges told apart by the value of one label.
     Gauges(&'static str, Vec<(&'static str, f64)>),
     /// A distribution.

@@ -13,6 +13,7 @@ pub mod extract;
 pub mod figures;
 pub mod limits;
 mod metrics;
+mod middleware;
 pub mod openapi;
 pub mod problem;
 pub mod proxies;

@@ -87,7 +87,7 @@ impl Collector for Sources {
 
 fn write_figure(encoder: &mut DescriptorEncoder, figure: &Figure) -> Result<(), fmt::Error> {
     let kind = match figure.value {
-        FigureValue::Counter(_) | FigureValue::Counters(..) => MetricType::Counter,
+        FigureValue::Counter(_) | FigureValue::Counters(..) | FigureValue::Families(..) => MetricType::Counter,
         FigureValue::Gauge(_) | FigureValue::Gauges(..) => MetricType::Gauge,
         FigureValue::Histogram { .. } => MetricType::Histogram,
     };
@@ -98,6 +98,10 @@ fn write_figure(encoder: &mut DescriptorEncoder, figure: &Figure) -> Result<(), 
         FigureValue::Counters(label, values) => values
             .iter()
             .try_for_each(|&(of, value)| ConstCounter::new(value).encode(metric.encode_family(&[(*label, of)])?)),
+        FigureValue::Families(labels, values) => values.iter().try_for_each(|(of, value)| {
+            let of: Vec<_> = labels.iter().copied().zip(of.iter().map(String::as_str)).collect();
+            ConstCounter::new(*value).encode(metric.encode_family(&of)?)
+        }),
         FigureValue::Gauges(label, values) => values
             .iter()
             .try_for_each(|&(of, value)| ConstGauge::new(value).encode(metric.encode_family(&[(*label, of)])?)),
@@ -119,6 +123,7 @@ mod tests {
             let figure = |name, value| Figure { name, help: "a figure", value };
             vec![
                 figure("ticks", FigureValue::Counter(7)),
+                figure("runs", FigureValue::Families(&["of", "at"], vec![(vec!["a:b".into(), "c".into()], 3)])),
                 figure("worlds", FigureValue::Gauges("status", vec![("running", 2.0), ("paused", 1.0)])),
                 figure(
                     "tick_duration_seconds",
@@ -135,6 +140,7 @@ mod tests {
         let text = metrics.text().unwrap();
         for line in [
             "hd1_ticks_total 7",
+            "hd1_runs_total{of=\"a:b\",at=\"c\"} 3",
             "hd1_worlds{status=\"running\"} 2.0",
             "hd1_http_requests_total{class=\"2xx\"} 1",
             "hd1_http_connections 0.0",

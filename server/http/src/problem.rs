@@ -106,6 +106,7 @@ impl From<ControlError> for Failure {
             }
             told @ (ControlError::Unauthenticated
             | ControlError::Denied(_)
+            | ControlError::Refused { .. }
             | ControlError::NotFound(_)
             | ControlError::Conflict(_)
             | ControlError::Stale { .. }

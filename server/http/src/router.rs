@@ -5,6 +5,7 @@ use axum::middleware::from_fn_with_state;
 use utoipa::openapi::OpenApi;
 
 use crate::edge::edge;
+use crate::middleware::middleware;
 use crate::state::HttpState;
 use crate::{openapi, routes, web};
 
@@ -16,6 +17,7 @@ pub fn router(state: HttpState) -> Router {
     api.merge(openapi::router(openapi::finish(document)))
         .merge(routes::plugin_service::routes())
         .merge(web::router())
+        .layer(from_fn_with_state(state.clone(), middleware))
         .layer(from_fn_with_state(state.clone(), edge))
         .with_state(state)
 }

@@ -4,6 +4,7 @@ mod entities;
 mod health;
 mod lifecycle;
 mod participants;
+mod plugin_jobs;
 pub(crate) mod plugin_service;
 mod plugins;
 mod query;
@@ -25,6 +26,7 @@ pub(crate) fn api() -> OpenApiRouter<HttpState> {
         .merge(participants::routes())
         .merge(entities::routes())
         .merge(plugins::routes())
+        .merge(plugin_jobs::routes())
         .merge(session_plugins::routes())
         .merge(scenes::routes())
         .merge(tokens::routes())

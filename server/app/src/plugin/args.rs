@@ -143,6 +143,28 @@ pub enum Plugin {
         #[command(flatten)]
         server: Server,
     },
+    /// List what a plugin's service is to do and to be told, the next that is due first.
+    Jobs {
+        /// As in `acme:flocking`.
+        #[arg(value_name = "ID")]
+        id: PluginId,
+        /// Only what failed.
+        #[arg(long)]
+        failed: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Have something that failed tried again at once.
+    Retry {
+        /// As in `acme:flocking`.
+        #[arg(value_name = "ID")]
+        id: PluginId,
+        /// What failed, as `hd1 plugin jobs --failed` lists it.
+        #[arg(value_name = "JOB")]
+        job: uuid::Uuid,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Print the newest lines that a plugin has logged.
     Logs {
         /// As in `acme:flocking`.

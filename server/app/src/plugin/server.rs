@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hd1_api::{
-    InstallOutcome, InstalledPlugin, Plugin, PluginHealth, PluginList, PluginLog, PluginLogLine, PluginStats,
-    SessionPlugin, SessionPluginList,
+    InstallOutcome, InstalledPlugin, Plugin, PluginHealth, PluginJob, PluginJobList, PluginJobState, PluginList,
+    PluginLog, PluginLogLine, PluginStats, SessionPlugin, SessionPluginList,
 };
 use hd1_core::SessionId;
 use hd1_manifest::PluginId;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::args::{Named, Server};
 use super::package;
@@ -88,6 +89,36 @@ pub(super) fn list_of(session: SessionId, server: &Server) -> Result<()> {
     };
     let rows: Vec<_> = list.plugins.iter().map(row).collect();
     print::table(["#", "ID", "VERSION", "STATE", "CONFIG"], &rows)
+}
+
+pub(super) fn jobs(id: &PluginId, failed: bool, server: &Server) -> Result<()> {
+    let query = if failed { format!("?limit={PAGE}&state=failed") } else { format!("?limit={PAGE}") };
+    let list: PluginJobList = Remote::of(server)?.ask("GET", &format!("{}/jobs{query}", path(id)), Body::None)?;
+    if server.json {
+        return print::json(&list);
+    }
+    let row = |job: PluginJob| {
+        let state = match job.state {
+            PluginJobState::Waiting => "waiting",
+            PluginJobState::Running => "running",
+            PluginJobState::Failed => "failed",
+        };
+        let kind = match (job.is_action, job.scheduled) {
+            (true, _) => "action",
+            (false, true) => "schedule",
+            (false, false) => "job",
+        };
+        let texts = [kind, &job.name, state, &job.due_at.to_string(), &job.attempts.to_string()].map(str::to_owned);
+        let [kind, name, state, due, attempts] = texts;
+        [job.id.to_string(), kind, name, state, due, attempts, job.error.unwrap_or_default().replace('\n', " ")]
+    };
+    let rows: Vec<_> = list.jobs.into_iter().map(row).collect();
+    print::table(["JOB", "KIND", "NAME", "STATE", "DUE", "FAILED", "WHY"], &rows)
+}
+
+pub(super) fn retry(id: &PluginId, job: Uuid, server: &Server) -> Result<()> {
+    Remote::of(server)?.call("POST", &format!("{}/jobs/{job}/retry", path(id)), Body::None)?;
+    print::say("it is tried again now")
 }
 
 pub(super) fn show(named: &Named) -> Result<()> {

@@ -122,7 +122,7 @@ impl Ports for HostPorts {
         self.ask(move |control| async move {
             let to = player.map_or(MessageTo::Everyone, MessageTo::Player);
             let message = SendMessage { topic, to, data: read("data", &data)? };
-            control.send_message(&Authority::admin(), session(&id)?, &message).await
+            control.send_for_plugin(session(&id)?, &message).await
         })
     }
 
@@ -147,8 +147,9 @@ impl Ports for HostPorts {
         })
     }
 
-    fn enqueue(&self, _: &Who, _: String, _: String, _: u64, _: Option<String>) -> PortFuture<()> {
-        not_here("jobs")
+    fn enqueue(&self, who: &Who, job: String, payload: String, delay_ms: u64, key: Option<String>) -> PortFuture<()> {
+        let plugin = who.plugin.clone();
+        self.ask(move |control| async move { control.enqueue_plugin_job(&plugin, &job, payload, delay_ms, key).await })
     }
 
     fn call(&self, who: &Who, plugin: String, function: String, argument: String) -> PortFuture<String> {

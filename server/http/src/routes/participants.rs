@@ -35,7 +35,7 @@ async fn join(
 ) -> Result<Answer<JoinResponse>, Failure> {
     let limiter = match authority.caller() {
         Caller::Anonymous => &state.inner.guest_joins,
-        Caller::Admin | Caller::Token { .. } | Caller::Member { .. } => &state.inner.joins,
+        Caller::Admin | Caller::Token { .. } | Caller::Vouched { .. } | Caller::Member { .. } => &state.inner.joins,
     };
     limiter.take(address, Instant::now()).map_err(Failure::rate_limited)?;
     let endpoints = endpoints(&state, &headers)?;

@@ -16,6 +16,7 @@ DELETE /api/tokens/{token}
 GET /api/plugins
 GET /api/plugins/{id}
 GET /api/plugins/{id}/health
+GET /api/plugins/{id}/jobs
 GET /api/plugins/{id}/logs
 GET /api/plugins/{id}/stats
 GET /api/scenes
@@ -39,6 +40,7 @@ PATCH /api/sessions/{id}/plugins/{plugin}
 POST /api/plugins
 POST /api/plugins/{id}/disable
 POST /api/plugins/{id}/enable
+POST /api/plugins/{id}/jobs/{job}/retry
 POST /api/plugins/{id}/restart
 POST /api/plugins/{id}/rollback
 POST /api/sessions
