@@ -58,6 +58,10 @@ fn what_the_guide_says_works() {
         "recordings/before.jsonl: 0 errors",
         "FUEL/ROW",
         "acme:turntable 0.1.0, 3 files, no fault",
+        "test tests::it_says_how_many_and_since_when ... ok",
+        "acme:tally: a service without fault",
+        "GET /count",
+        "session.created",
     ] {
         assert!(told.contains(part), "no {part:?} in\n{told}");
     }

@@ -29,7 +29,11 @@ pub enum Author {
         /// As in `acme:flocking` [default: dev and the folder's name].
         #[arg(long, value_name = "ID")]
         id: Option<PluginId>,
-        /// Use the SDK in this folder, such as plugins/sdk of HD1's repository, instead of one in the project.
+        /// One that works outside of the tick: routes, hooks, jobs; else it is systems in it.
+        #[arg(long)]
+        service: bool,
+        /// Use the SDK in this folder, such as plugins/sdk of HD1's repository (plugins/service for a service), instead of
+        /// one in the project.
         #[arg(long, value_name = "FOLDER")]
         sdk: Option<PathBuf>,
     },
@@ -118,7 +122,7 @@ pub struct Module {
 /// A file cannot be read or written, cargo or make fails, or a plugin is at fault.
 pub(super) fn run(command: &Author) -> Result<()> {
     match command {
-        Author::New { folder, id, sdk } => new::begin(folder, id.as_ref(), sdk.as_deref()),
+        Author::New { folder, id, service, sdk } => new::begin(folder, id.as_ref(), sdk.as_deref(), *service),
         Author::Build { project, key } => build::build_and_pack(&project.folder, key.as_deref()),
         Author::Check(module) => check::check(module),
         Author::Test { project, fuel, rows, seed, beside, record, json } => {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use hd1_abi::plan::{Query, System};
-use hd1_abi::service::Access;
+use hd1_abi::hook::Point;
+use hd1_abi::plan::{Hook, Query, System};
+use hd1_abi::service::{Access, PRIORITY_DEFAULT};
 use hd1_abi::{Plan, ServicePlan};
 use hd1_schema::schema::FieldSchema;
 use hd1_schema::{Delivery, FieldKind, json};
@@ -26,6 +27,7 @@ pub(super) fn lines(plan: &Plan) -> String {
         plan.config.iter().for_each(|one| field(&mut text, one));
     }
     plan.systems.iter().for_each(|one| system(&mut text, one));
+    plan.hooks.iter().for_each(|one| hook(&mut text, one));
     text
 }
 
@@ -43,6 +45,17 @@ pub(super) fn service(plan: &ServicePlan) -> String {
             Access::Admin => "for administrators",
         };
         let _ = writeln!(text, "route {} {}: {access}{}", route.method, route.path, about(&route.doc));
+    }
+    for hook in &plan.hooks {
+        let kind = if hook.is_filter() { "filter" } else { "action" };
+        let _ = writeln!(text, "{kind} {}{}", hook.point, priority(hook.priority));
+    }
+    for job in &plan.jobs {
+        let schedule = job.schedule.as_ref().map(|schedule| format!(": {schedule}")).unwrap_or_default();
+        let _ = writeln!(text, "job {}{schedule}", job.name);
+    }
+    for method in &plan.auth {
+        let _ = writeln!(text, "auth: vouches for who comes with Authorization: {} …", method.scheme);
     }
     for function in &plan.functions {
         let _ = writeln!(text, "function {}{}", function.name, about(&function.doc));
@@ -89,6 +102,7 @@ fn system(text: &mut String, system: &System) {
             let _ = writeln!(text, "  {what} {}", names.join(", "));
         }
     };
+    list("looks up", &system.gather);
     list("is told of", &system.messages);
     list("inserts and removes", &system.commands);
     list("says", &system.topics);
@@ -96,6 +110,29 @@ fn system(text: &mut String, system: &System) {
     for (_, what) in may.iter().filter(|(may, _)| *may) {
         let _ = writeln!(text, "  {what}");
     }
+}
+
+fn hook(text: &mut String, hook: &Hook) {
+    let is_filter = Point::of_name(&hook.point).is_some_and(Point::is_filter);
+    let kind = if is_filter { "filter" } else { "action" };
+    let _ = writeln!(text, "{kind} {}: at {}{}", hook.name, hook.point, priority(hook.priority));
+    let mut list = |what: &str, names: &[String]| {
+        if !names.is_empty() {
+            let _ = writeln!(text, "  {what} {}", names.join(", "));
+        }
+    };
+    list("is asked about", &hook.about);
+    list("inserts and removes", &hook.commands);
+    list("says", &hook.topics);
+    let may = [(hook.spawns, "makes entities"), (hook.despawns, "takes entities away")];
+    for (_, what) in may.iter().filter(|(may, _)| *may) {
+        let _ = writeln!(text, "  {what}");
+    }
+}
+
+/// What is said of one that is not the ordinary.
+fn priority(priority: i32) -> String {
+    if priority == PRIORITY_DEFAULT { String::new() } else { format!(", priority {priority}") }
 }
 
 fn query(text: &mut String, query: &Query) {
@@ -129,13 +166,32 @@ mod tests {
             "config":[{"name":"on","doc":"","default":{"Bool":true},"kind":{"type":"bool"}}],
             "systems":[{"name":"blow",
                 "queries":[{"write":["Velocity"],"read":["Wind"],"without":["Frozen"],"ordered":true}],
-                "messages":["PlayerInput"],"commands":["Wind"],"despawns":true,"topics":["gust"]}]}"#,
+                "gather":["Transform"],"messages":["PlayerInput"],"commands":["Wind"],"despawns":true,"topics":["gust"]}],
+            "hooks":[{"name":"mild","point":"chat","priority":5},{"name":"greet","point":"joined","topics":["hello"]}]}"#,
         );
         let told = "component Wind: the latest is sent, clients may write it; What blows.\n  \
             force: number 0 to 50 in steps of 0.5 m/s2, 1.5 at first; How strong.\n\
             config\n  on: yes or no, true at first\n\
             system blow\n  writes Velocity; reads Wind; without Frozen; in the order of entities\n  \
-            is told of PlayerInput\n  inserts and removes Wind\n  says gust\n  takes entities away\n";
+            looks up Transform\n  is told of PlayerInput\n  inserts and removes Wind\n  says gust\n  \
+            takes entities away\n\
+            filter mild: at chat, priority 5\n\
+            action greet: at joined\n  says hello\n";
         assert_eq!(lines(&plan.unwrap()), told);
+    }
+
+    #[test]
+    fn a_service_is_told_in_lines() {
+        let plan = ServicePlan::parse(
+            br#"{"abi":1,"routes":[{"method":"GET","path":"/","access":"token","doc":"Home."}],
+            "hooks":[{"point":"session.created"},{"point":"participant.joining","priority":3}],
+            "jobs":[{"name":"rest","schedule":"every 5m"},{"name":"post"}],
+            "auth":[{"scheme":"ApiKey"}],"functions":[{"name":"sum"}]}"#,
+        );
+        let told = "route GET /: with a token; Home.\n\
+            action session.created\nfilter participant.joining, priority 3\n\
+            job rest: every 5m\njob post\n\
+            auth: vouches for who comes with Authorization: ApiKey \u{2026}\nfunction sum\n";
+        assert_eq!(service(&plan.unwrap()), told);
     }
 }

@@ -1,4 +1,4 @@
-//! The SDK that this binary was built with, as projects get it: sources, and manifests that stand alone.
+//! The SDKs that this binary was built with, as projects get them: sources, and manifests that stand alone.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +14,25 @@ struct Sdk;
 #[folder = "../../plugins/sdk-macros/src"]
 struct Macros;
 
-/// Manifests of both; in the repository they inherit from its workspace.
+#[derive(RustEmbed)]
+#[folder = "../../plugins/service/src"]
+struct Service;
+
+/// What the service SDK is made of besides.
+const INTERFACE: &str = include_str!("../../../../../plugins/wit/service.wit");
+/// Manifests of all three; in the repository they inherit from its workspace.
+const SERVICE_MANIFEST: &str = include_str!("template/service.toml");
 const SDK_MANIFEST: &str = include_str!("template/sdk.toml");
 const MACROS_MANIFEST: &str = include_str!("template/sdk-macros.toml");
 
-/// Writes the SDK and its macros into a folder: `sdk` and `sdk-macros`.
-pub(super) fn write(folder: &Path) -> Result<()> {
-    write_crate(&folder.join("sdk"), SDK_MANIFEST, Sdk::iter(), Sdk::get)?;
+/// Writes an SDK and its macros into a folder: `sdk` or `service`, and `sdk-macros`.
+pub(super) fn write(folder: &Path, is_service: bool) -> Result<()> {
+    if is_service {
+        write_file(&folder.join("wit/service.wit"), INTERFACE.as_bytes())?;
+        write_crate(&folder.join("service"), SERVICE_MANIFEST, Service::iter(), Service::get)?;
+    } else {
+        write_crate(&folder.join("sdk"), SDK_MANIFEST, Sdk::iter(), Sdk::get)?;
+    }
     write_crate(&folder.join("sdk-macros"), MACROS_MANIFEST, Macros::iter(), Macros::get)
 }
 
@@ -61,6 +73,10 @@ mod tests {
         let wanted = macros["dependencies"].as_table().unwrap();
         assert_eq!(written["dependencies"].as_table().unwrap().len(), wanted.len());
         for name in wanted.keys() {
+            assert_eq!(written["dependencies"][name], workspace["dependencies"][name], "{name}");
+        }
+        let (service, written) = (read("plugins/service/Cargo.toml"), SERVICE_MANIFEST.parse::<toml::Table>().unwrap());
+        for name in service["dependencies"].as_table().unwrap().keys().filter(|name| *name != "hd1-sdk-macros") {
             assert_eq!(written["dependencies"][name], workspace["dependencies"][name], "{name}");
         }
         let (sdk, written) = (read("plugins/sdk/Cargo.toml"), SDK_MANIFEST.parse::<toml::Table>().unwrap());
