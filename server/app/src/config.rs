@@ -7,6 +7,7 @@ mod keys;
 mod show;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -124,6 +125,9 @@ pub struct Worlds {
 pub struct Plugins {
     /// The file that says which keys are believed and what was called back. Without one every package is `dev`.
     pub trust: Option<PathBuf>,
+    /// Values of plugins' configs that hold whatever was set on the server, by their ids and fields, as in
+    /// `[plugins.config."acme:flocking"]`. The variable `HD1_PLUGINS_CONFIG` takes the same as JSON.
+    pub config: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// `[demo]`.
@@ -183,7 +187,7 @@ impl Default for Config {
                 client_kbit_s: 2_048,
                 client_kbit_s_max: 16_384,
             },
-            plugins: Plugins { trust: None },
+            plugins: Plugins { trust: None, config: BTreeMap::new() },
             demo: Demo { enabled: true, scene: "lobby".into(), guests: None },
             log: Log { filter: LOG_FILTER.into(), format: LogFormat::Auto },
         }
@@ -235,6 +239,9 @@ impl Config {
             bail!("store.connections_max is {}: must be from 2 to 200", self.store.connections_max);
         }
         self.trusted_proxies()?;
+        if let Some(id) = self.plugins.config.keys().find(|id| id.parse::<hd1_manifest::PluginId>().is_err()) {
+            bail!("plugins.config.{id:?}: is no plugin's id: write it as in \"acme:flocking\"");
+        }
         match (&self.tls.certificate, &self.tls.key) {
             (Some(_), None) => bail!("tls.certificate is set without tls.key: set both or neither"),
             (None, Some(_)) => bail!("tls.key is set without tls.certificate: set both or neither"),
@@ -316,6 +323,22 @@ mod tests {
         assert_eq!(config.worlds.threads, 2);
         assert_eq!(config.worlds.snapshot_interval_s, 7);
         assert_eq!(config.quic, Config::default().quic);
+    }
+
+    #[test]
+    fn plugins_know_what_they_take() {
+        let toml = "[plugins.config.\"acme:flocking\"]\nstrength = 2\nword = \"a\"";
+        let variables = [("HD1_PLUGINS_CONFIG", r#"{"acme:flocking": {"strength": 3.5}, "acme:wind": {"on": true}}"#)];
+        let loaded = load_text(toml, &variables, Flags::default()).unwrap();
+        let told = serde_json::to_string(&loaded.config.plugins.config).unwrap();
+        assert_eq!(told, r#"{"acme:flocking":{"strength":3.5,"word":"a"},"acme:wind":{"on":true}}"#);
+        assert!(
+            show(&loaded).contains(r#"plugins.config."acme:wind".on = true  # the environment"#),
+            "{}",
+            show(&loaded)
+        );
+        assert!(error("[plugins.config.flocking]\na = 1", &[]).contains("is no plugin's id"));
+        assert!(error("", &[("HD1_PLUGINS_CONFIG", "strength=1")]).contains("HD1_PLUGINS_CONFIG"));
     }
 
     #[test]

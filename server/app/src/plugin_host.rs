@@ -23,6 +23,7 @@ use hd1_manifest::limits::TRUST_BYTES_MAX;
 use hd1_sim::{Module, Modules, PluginSpec};
 use uuid::Uuid;
 
+use crate::config::Plugins as Settings;
 use crate::files;
 use crate::services::{self, Services};
 
@@ -36,6 +37,8 @@ struct Inner {
     /// Where packages lie, each under its hash.
     packages: PathBuf,
     trust: Trust,
+    /// What the server's settings say of plugins' configs.
+    fixed: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     ready: RwLock<Ready>,
 }
 
@@ -49,19 +52,20 @@ struct Ready {
 }
 
 impl Plugins {
-    /// Over the packages in `data/plugins`; `trust` is the operator's file, where there is one.
+    /// Over the packages in `data/plugins`.
     ///
     /// # Errors
     /// The folder cannot be made, the file cannot be read, or this machine runs no WebAssembly.
-    pub fn open(data: &Path, trust: Option<&Path>) -> Result<Self> {
+    pub fn open(data: &Path, settings: &Settings) -> Result<Self> {
         let packages = data.join("plugins");
         fs::create_dir_all(&packages).with_context(|| format!("cannot make {}", packages.display()))?;
         let code = packages.join("code");
         let host = Host::new().map_err(|error| anyhow::anyhow!("plugins cannot run here: {error:#}"))?;
         let host = host.with_cache(&code).with_context(|| format!("cannot make {}", code.display()))?;
-        let trust = trust.map(read_trust).transpose()?.unwrap_or_default();
+        let trust = settings.trust.as_deref().map(read_trust).transpose()?.unwrap_or_default();
         let services = Services::open(packages.clone(), &code)?;
-        Ok(Plugins(Arc::new(Inner { host, services, packages, trust, ready: RwLock::default() })))
+        let fixed = settings.config.clone();
+        Ok(Plugins(Arc::new(Inner { host, services, packages, trust, fixed, ready: RwLock::default() })))
     }
 
     /// Those of them that work outside of worlds.
@@ -286,6 +290,10 @@ impl PluginHost for Plugins {
 
     fn trust(&self) -> &Trust {
         &self.0.trust
+    }
+
+    fn fixed(&self, plugin: &str) -> serde_json::Map<String, serde_json::Value> {
+        self.0.fixed.get(plugin).cloned().unwrap_or_default()
     }
 
     fn stats(&self, plugin: &str) -> Vec<SystemStats> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use hd1_runtime::NoModules;
 
+use crate::config::Config;
 use crate::plugin_host::Plugins;
 
 /// Prints the report as one JSON object.
@@ -15,7 +16,7 @@ use crate::plugin_host::Plugins;
 /// The file is no recording, or a tick came out differently.
 pub fn run(file: &Path, data: Option<&Path>) -> Result<()> {
     let modules = match data {
-        Some(data) => Plugins::open(data, None)?.on_demand(),
+        Some(data) => Plugins::open(data, &Config::default().plugins)?.on_demand(),
         None => Arc::new(NoModules),
     };
     let start = Instant::now();

@@ -110,7 +110,7 @@ impl Server {
         let (db, claim) = database::open(&config).await?;
 
         let news = News::default();
-        let plugins = Plugins::open(&config.data, config.plugins.trust.as_deref())?;
+        let plugins = Plugins::open(&config.data, &config.plugins)?;
         let runtime = RuntimeConfig { modules: Arc::new(plugins.clone()), ..runtime_config(&config) };
         let runtime = Runtime::start(runtime, Arc::new(news.clone()))?;
         let kbit_s_max = config.worlds.client_kbit_s_max;

@@ -88,6 +88,9 @@ pub trait PluginHost: Send + Sync + 'static {
     /// Whom the operator believes.
     fn trust(&self) -> &Trust;
 
+    /// Values of a plugin's config that hold whatever was set on the server: those of its own settings.
+    fn fixed(&self, plugin: &str) -> Map<String, Value>;
+
     /// Figures of a plugin's systems over all worlds, in the order in which they run. Must not block.
     fn stats(&self, plugin: &str) -> Vec<SystemStats>;
 

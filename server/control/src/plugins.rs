@@ -50,7 +50,7 @@ impl Control {
         let mut plugins = Vec::with_capacity(rows.len());
         for row in rows {
             // One that was uninstalled since the page was read is left out.
-            if let Some(plugin) = Installed::find(&mut conn, &row.id).await? {
+            if let Some(plugin) = Installed::find(&mut conn, &row.id, self.host()).await? {
                 plugins.push(self.to_api(&mut conn, plugin).await?);
             }
         }
@@ -73,10 +73,18 @@ impl Control {
     /// or that this one needs; a world that refuses it, and then nothing has changed.
     pub async fn patch_plugin(&self, authority: &Authority, id: &PluginId, patch: PluginPatch) -> Result<Plugin> {
         self.change_plugin(authority, id, move |catalogue, plugin| {
-            let fields = plugin.fields();
+            if let Some(name) = patch.config.keys().find(|name| plugin.fixed.contains_key(*name)) {
+                return Err(ControlError::invalid(
+                    format!("config.{name}"),
+                    format!(
+                        "the server's own settings fix it, under plugins.config.\"{}\": change it there",
+                        plugin.record.id
+                    ),
+                ));
+            }
+            plugin.record.config = config::patched(&plugin.record.config, patch.config);
+            plugin.check_config()?;
             let record = &mut plugin.record;
-            record.config = config::patched(&record.config, patch.config);
-            config::check(&fields, &record.config, "config")?;
             if let Some(rights) = patch.rights {
                 record.granted = service::granted(&plugin.manifest, rights)?;
             }
@@ -177,22 +185,21 @@ impl Control {
             previous: Some(previous),
             ..record.clone()
         };
-        let mut next = Installed::of(next, &found)?;
+        let mut next = Installed::of(next, &found, self.host())?;
         next.record.trust = next.judged(self.host().trust()).map_err(ControlError::Conflict)?.level.as_str().to_owned();
-        let fields = next.fields();
-        next.record.config = config::carried(&fields, &record.config);
-        config::check(&fields, &next.record.config, "config")?;
+        next.record.config = config::carried(&next.fields(), &record.config);
+        next.check_config()?;
         Ok(next)
     }
 
     async fn catalogue(&self) -> Result<Catalogue> {
         let mut conn = self.inner.db.read().await?;
-        Catalogue::read(&mut conn).await
+        Catalogue::read(&mut conn, self.host()).await
     }
 
     async fn shown(&self, id: &str) -> Result<Plugin> {
         let mut conn = self.inner.db.read().await?;
-        let plugin = Installed::find(&mut conn, id).await?.ok_or(ControlError::NotFound("plugin"))?;
+        let plugin = Installed::find(&mut conn, id, self.host()).await?.ok_or(ControlError::NotFound("plugin"))?;
         self.to_api(&mut conn, plugin).await
     }
 
@@ -205,7 +212,7 @@ impl Control {
         let (rights, routes) = (service::rights(&plugin, self.host().trust()), service::routes(&plugin));
         let service = plugin.service.as_ref().and_then(|_| self.service_health(&plugin.record.id));
         let schema = hd1_abi::service::config_schema(plugin.fields());
-        let Installed { record, manifest, plan, service: _, package_bytes } = plugin;
+        let Installed { record, manifest, plan, service: _, package_bytes, fixed } = plugin;
         let config_schema = match schema.json_schema() {
             Value::Object(schema) => schema,
             _ => serde_json::Map::new(),
@@ -243,6 +250,7 @@ impl Control {
             signer: record.signer,
             enabled: record.enabled,
             config: record.config,
+            fixed_config: fixed,
             previous_version: record.previous.map(|previous| previous.version),
             generation: record.generation,
             installed_at: Timestamp(record.installed_at),

@@ -44,6 +44,10 @@ pub struct Plugin {
     /// What the operator has set; the rest is as the plugin says.
     #[schema(schema_with = schemas::object)]
     pub config: Map<String, Value>,
+    /// What the server's own settings fix of it, over what was set.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(schema_with = schemas::object)]
+    pub fixed_config: Map<String, Value>,
     /// The JSON Schema of its config, with every default.
     #[schema(schema_with = schemas::object)]
     pub config_schema: Map<String, Value>,

@@ -20,6 +20,9 @@ const SECRET: &[&str] = &["tls.key"];
 /// Keys whose values are addresses that may hold a password.
 const ADDRESS: &[&str] = &["store.database"];
 
+/// Below it stands what plugins take, which only they know.
+const OPEN: &str = "plugins.config.";
+
 /// Every key, dotted, in the order of the alphabet.
 pub fn known() -> Vec<String> {
     let defaults = Serialized::defaults(Config::default()).data().unwrap_or_default();
@@ -72,7 +75,9 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
 /// Calls `visit` with each leaf and its dotted key.
 pub fn flatten(prefix: &str, dict: &Dict, visit: &mut impl FnMut(&str, &Value)) {
     for (name, value) in dict {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let is_bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        let name = if is_bare { name.clone() } else { format!("{name:?}") };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             Value::Dict(_, inner) => flatten(&key, inner, visit),
             leaf => visit(&key, leaf),
@@ -90,7 +95,7 @@ pub fn refuse_unknown(figment: &Figment) -> Result<()> {
     let mut unknown = None;
     for dict in merged.values() {
         flatten("", dict, &mut |key, value| {
-            if unknown.is_none() && !known.iter().any(|name| name == key) {
+            if unknown.is_none() && !key.starts_with(OPEN) && !known.iter().any(|name| name == key) {
                 unknown = Some((key.to_owned(), figment.get_metadata(value.tag()).cloned()));
             }
         });

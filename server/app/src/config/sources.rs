@@ -1,6 +1,6 @@
 //! Variables and flags as sources of settings, each value remembering where it was written.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Metadata, Profile, Provider, Source};
 
@@ -8,6 +8,9 @@ use super::keys;
 
 /// Variables of this program that are no settings: the file to read, whom `hd1 bots` calls, what tests pass on.
 const OTHER_VARIABLES: &[&str] = &["HD1_CONFIG", "HD1_SERVER", "HD1_TOKEN", "HD1_URL", "HD1_TEST_"];
+
+/// What plugins take, as JSON.
+const PLUGINS_CONFIG: &str = "HD1_PLUGINS_CONFIG";
 
 /// One value with the place where it was given.
 pub(super) struct Given {
@@ -66,6 +69,17 @@ pub(super) fn variables(all: &[(String, String)]) -> Result<Vec<Given>> {
     let mut found = Vec::new();
     for (name, text) in all.iter().filter(|(name, _)| name.starts_with("HD1_")) {
         if OTHER_VARIABLES.iter().any(|other| name.starts_with(other)) {
+            continue;
+        }
+        if name == PLUGINS_CONFIG {
+            let json: serde_json::Value =
+                serde_json::from_str(text).with_context(|| format!("the variable `{name}`"))?;
+            ensure!(
+                json.is_object(),
+                "the variable `{name}` is to be JSON like {{\"acme:flocking\": {{\"strength\": 2}}}}"
+            );
+            let value = Value::serialize(&json).with_context(|| format!("the variable `{name}`"))?;
+            found.push(Given { key: "plugins.config".into(), value, place: format!("the environment ({name})") });
             continue;
         }
         let Some((_, key)) = known.iter().find(|(variable, _)| variable == name) else {

@@ -193,18 +193,18 @@ impl Control {
 
     async fn listed(&self, id: SessionId) -> Result<SessionPluginList> {
         let mut conn = self.inner.db.read().await?;
-        let (catalogue, rows) = Catalogue::of_session(&mut conn, id).await?;
+        let (catalogue, rows) = Catalogue::of_session(&mut conn, id, self.host()).await?;
         drop(conn);
         let running = catalogue.running(&rows, self.host().trust());
         let states = self.worlds().plugin_states(id).unwrap_or_default();
         let mut plugins = Vec::with_capacity(rows.len());
         for (position, row) in (0..).zip(rows) {
-            let Some(Installed { record, plan, .. }) = catalogue.get(&row.plugin) else { continue };
+            let Some(installed) = catalogue.get(&row.plugin) else { continue };
             let active = running.iter().any(|plugin| plugin.id == row.plugin);
             let health: Option<WorldPluginHealth> = observe::health_of(&states, &row.plugin).filter(|_| active);
             plugins.push(SessionPlugin {
-                version: record.version.clone(),
-                effective_config: config::merged(&plan.config, &record.config, row.config.as_ref()),
+                version: installed.record.version.clone(),
+                effective_config: config::merged(&installed.plan.config, &installed.set(), row.config.as_ref()),
                 plugin: row.plugin,
                 position,
                 enabled: row.enabled,

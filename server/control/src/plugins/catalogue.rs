@@ -10,10 +10,10 @@ use hd1_store::Conn;
 use hd1_store::plugins::{self as repo, PackageRecord, PluginRecord};
 use hd1_store::session_plugins::{self, SessionPluginRecord};
 
-use super::config;
+use super::config::{self, Config};
 use crate::control::Control;
 use crate::error::{ControlError, Result};
-use crate::plugin_host::ServiceSpec;
+use crate::plugin_host::{PluginHost, ServiceSpec};
 use crate::worlds::WorldPlugin;
 
 /// A plugin with what its package declares.
@@ -26,10 +26,12 @@ pub(super) struct Installed {
     /// Of its service.
     pub(super) service: Option<ServicePlan>,
     pub(super) package_bytes: u64,
+    /// What the server's own settings fix of its config.
+    pub(super) fixed: Config,
 }
 
 impl Installed {
-    pub(super) fn of(record: PluginRecord, package: &PackageRecord) -> Result<Self> {
+    pub(super) fn of(record: PluginRecord, package: &PackageRecord, host: &dyn PluginHost) -> Result<Self> {
         let unreadable = |error: serde_json::Error| {
             ControlError::Failed(format!(
                 "package {} of {}: cannot read what is stored: {error}",
@@ -41,14 +43,15 @@ impl Installed {
         let plan = plan.unwrap_or_else(no_plan);
         let service = package.service.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
         let manifest = serde_json::from_str(&package.manifest).map_err(unreadable)?;
-        Ok(Self { manifest, plan, service, package_bytes: package.bytes, record })
+        let fixed = host.fixed(&record.id);
+        Ok(Self { manifest, plan, service, package_bytes: package.bytes, fixed, record })
     }
 
-    pub(super) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Self>> {
+    pub(super) async fn find(conn: &mut Conn, id: &str, host: &dyn PluginHost) -> Result<Option<Self>> {
         let Some(record) = repo::find(conn, id).await? else { return Ok(None) };
         let package = repo::find_package(conn, &record.package).await?;
         let package = package.ok_or_else(|| ControlError::Failed(format!("{id} has lost its package's row")))?;
-        Self::of(record, &package).map(Some)
+        Self::of(record, &package, host).map(Some)
     }
 
     /// How far it is believed today; the error is why it is not to run any more. The trust file of today counts, not
@@ -58,6 +61,21 @@ impl Installed {
         let signer = self.record.signer.as_deref().and_then(|key| key.parse().ok());
         let judged = trust.judge_known(hash, signer, self.manifest.plugin.id.namespace());
         judged.map_err(|refused| refused.to_string())
+    }
+
+    /// What is set for the whole server: by its own settings, and below them by its operator.
+    pub(super) fn set(&self) -> Config {
+        let mut set = self.record.config.clone();
+        set.extend(self.fixed.clone());
+        set
+    }
+
+    /// Does everything that is set fit what its packages take?
+    pub(super) fn check_config(&self) -> Result<()> {
+        let fields = self.fields();
+        config::check(&fields, &self.record.config, "config")?;
+        let at = format!("the server's own setting plugins.config.\"{}\"", self.record.id);
+        config::check(&fields, &self.fixed, &at)
     }
 
     /// Every field that an operator may set: those of its sim module, then those of its service.
@@ -95,7 +113,7 @@ pub(super) fn fields(plan: &Plan, service: Option<&ServicePlan>) -> Vec<FieldSch
 pub(super) struct Catalogue(BTreeMap<String, Installed>);
 
 impl Catalogue {
-    pub(super) async fn read(conn: &mut Conn) -> Result<Self> {
+    pub(super) async fn read(conn: &mut Conn, host: &dyn PluginHost) -> Result<Self> {
         let packages: BTreeMap<_, _> =
             repo::current_packages(conn).await?.into_iter().map(|package| (package.hash.clone(), package)).collect();
         let mut installed = BTreeMap::new();
@@ -103,17 +121,21 @@ impl Catalogue {
             let package = packages.get(&record.package);
             let package =
                 package.ok_or_else(|| ControlError::Failed(format!("{} has lost its package's row", record.id)))?;
-            installed.insert(record.id.clone(), Installed::of(record, package)?);
+            installed.insert(record.id.clone(), Installed::of(record, package, host)?);
         }
         Ok(Self(installed))
     }
 
     /// Those that are attached to a session alone, and their rows in order.
-    pub(super) async fn of_session(conn: &mut Conn, id: SessionId) -> Result<(Self, Vec<SessionPluginRecord>)> {
+    pub(super) async fn of_session(
+        conn: &mut Conn,
+        id: SessionId,
+        host: &dyn PluginHost,
+    ) -> Result<(Self, Vec<SessionPluginRecord>)> {
         let rows = session_plugins::list(conn, id).await?;
         let mut installed = BTreeMap::new();
         for row in &rows {
-            if let Some(found) = Installed::find(conn, &row.plugin).await? {
+            if let Some(found) = Installed::find(conn, &row.plugin, host).await? {
                 installed.insert(row.plugin.clone(), found);
             }
         }
@@ -136,6 +158,22 @@ impl Catalogue {
             None => next.0.remove(id),
         };
         next
+    }
+
+    /// Do the server's own settings fit what plugins take?
+    pub(super) fn check_fixed(&self) -> Result<()> {
+        for plugin in self.0.values() {
+            match plugin.check_config() {
+                // Whoever starts the server reads one line.
+                Err(ControlError::Invalid(errors)) if !plugin.fixed.is_empty() => {
+                    let told: Vec<_> =
+                        errors.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
+                    return Err(ControlError::Conflict(told.join("; ")));
+                }
+                checked => checked?,
+            }
+        }
+        Ok(())
     }
 
     /// One that does not run without `id`, and that may run at all if `enabled`.
@@ -228,7 +266,7 @@ impl Catalogue {
                 id: record.id.clone(),
                 version: record.version.clone(),
                 package: record.package.clone(),
-                config: config::merged(&plugin.plan.config, &record.config, row.config.as_ref()),
+                config: config::merged(&plugin.plan.config, &plugin.set(), row.config.as_ref()),
                 generation: record.generation,
             });
         }
@@ -252,7 +290,7 @@ impl Catalogue {
             plugin: plugin.record.id.clone(),
             version: plugin.record.version.clone(),
             package: plugin.record.package.clone(),
-            config: config::merged(&plugin.fields(), &plugin.record.config, None),
+            config: config::merged(&plugin.fields(), &plugin.set(), None),
             rights: plugin.rights(trust),
             generation: plugin.record.generation,
         });
@@ -263,7 +301,7 @@ impl Catalogue {
 impl Control {
     /// The plugins that a session's world is to be made with.
     pub(crate) async fn recorded_plugins(&self, conn: &mut Conn, id: SessionId) -> Result<Vec<WorldPlugin>> {
-        let (catalogue, rows) = Catalogue::of_session(conn, id).await?;
+        let (catalogue, rows) = Catalogue::of_session(conn, id, self.host()).await?;
         Ok(catalogue.running(&rows, self.host().trust()))
     }
 }

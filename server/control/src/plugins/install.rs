@@ -100,7 +100,7 @@ impl Control {
     async fn put_in_place(&self, id: &str, new: Checked) -> Result<InstallOutcome> {
         let catalogue = {
             let mut conn = self.inner.db.read().await?;
-            Catalogue::read(&mut conn).await?
+            Catalogue::read(&mut conn, self.host()).await?
         };
         let old = catalogue.get(id);
         match old {
@@ -117,7 +117,6 @@ impl Control {
         }
         let fields = catalogue::fields(&new.plan, new.service.as_ref());
         let set = old.map(|old| config::carried(&fields, &old.record.config)).unwrap_or_default();
-        config::check(&fields, &set, "config")?;
         let package = self.package_record(id, &new)?;
         let record = PluginRecord {
             id: id.to_owned(),
@@ -143,7 +142,9 @@ impl Control {
             plan: new.plan,
             service: new.service,
             package_bytes: new.bytes.len() as u64,
+            fixed: self.host().fixed(id),
         };
+        after.check_config()?;
         catalogue.with(id, Some(after.clone())).check_around(id)?;
         // The file comes first: one without a row is only room lost, a row without a file is a plugin that cannot run.
         self.host().keep(&new.hash, &new.bytes).await.map_err(ControlError::Failed)?;

@@ -74,10 +74,12 @@ impl Control {
     /// run.
     ///
     /// # Errors
-    /// What the database says.
+    /// What the database says; settings of the server's own that a plugin does not take.
     pub async fn start_services(&self) -> Result<()> {
         let _alone = self.inner.plugins.write().await;
-        let mut services = self.catalogue().await?.services(self.host().trust());
+        let catalogue = self.catalogue().await?;
+        catalogue.check_fixed()?;
+        let mut services = catalogue.services(self.host().trust());
         while let Err((plugin, why)) = self.host().set_services(&services).await {
             tracing::error!(plugin.id = plugin, why, "a service does not start");
             let before = services.len();

@@ -33,6 +33,8 @@ pub struct HostState {
     pub calls: Vec<String>,
     /// How many of the next of these calls fail.
     pub failures: usize,
+    /// What the server's own settings fix, by plugin.
+    pub fixed: BTreeMap<String, serde_json::Map<String, Value>>,
     /// Its disk takes nothing more.
     pub disk_full: bool,
 }
@@ -209,6 +211,10 @@ impl PluginHost for FakeHost {
 
     fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    fn fixed(&self, plugin: &str) -> serde_json::Map<String, Value> {
+        self.lock().fixed.get(plugin).cloned().unwrap_or_default()
     }
 
     fn stats(&self, plugin: &str) -> Vec<SystemStats> {

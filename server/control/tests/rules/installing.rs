@@ -22,6 +22,7 @@ on_both! {
     one_can_go_back => back;
     one_that_fails_soon_goes_back_by_itself => fails;
     what_is_set_holds_at_once => patches;
+    what_the_servers_settings_fix_holds_over_what_is_set => fixed;
     what_is_uninstalled_is_gone => uninstall;
     a_service_runs_with_what_it_is_granted => services;
     a_service_that_does_not_start_changes_nothing => broken_services;
@@ -362,6 +363,36 @@ async fn patches(stage: Stage) {
     assert_eq!((world().len(), world()[0].generation), (1, 0));
     control.restart_plugin(&admin, &wind_id).await.unwrap();
     assert_eq!(world()[0].generation, 1);
+}
+
+async fn fixed(stage: Stage) {
+    let (control, admin, of) = (&stage.control, Authority::admin(), id("acme:wind"));
+    let fix = |values: Value| {
+        let Value::Object(values) = values else { panic!("an object") };
+        stage.host.lock().fixed.insert("acme:wind".into(), values);
+    };
+    fix(json!({ "strength": 11 }));
+    let told = refused(&stage, &wind("1.0.0")).await;
+    let ControlError::Invalid(errors) = &told else { panic!("{told:?}") };
+    assert_eq!(errors[0].path, r#"the server's own setting plugins.config."acme:wind".strength"#);
+    fix(json!({ "strength": 3 }));
+    install(&stage, &wind("1.0.0")).await;
+    let session = with_plugins(&stage, &["acme:wind"]).await;
+    let strength = || stage.worlds.lock()[&session].spec.plugins[0].config["strength"].clone();
+    assert_eq!(strength(), 3.0);
+    let patch = |json: Value| serde_json::from_value::<PluginPatch>(json).unwrap();
+    let told = control.patch_plugin(&admin, &of, patch(json!({ "config": { "strength": 2 } }))).await.err().unwrap();
+    assert!(format!("{told:?}").contains("change it there"), "{told:?}");
+    let shown = control.patch_plugin(&admin, &of, patch(json!({ "config": { "loud": true } }))).await.unwrap();
+    assert_eq!((&shown.config["loud"], &shown.fixed_config["strength"]), (&json!(true), &json!(3)));
+    // A session's own value is still its own.
+    let own = serde_json::from_value(json!({ "config": { "strength": 5 } })).unwrap();
+    control.patch_session_plugin(&admin, session, &of, own).await.unwrap();
+    assert_eq!(strength(), 5.0);
+    // A start with what does not fit is refused, with the place.
+    fix(json!({ "wind": 1 }));
+    let told = control.start_services().await.unwrap_err().to_string();
+    assert!(told.contains(r#"plugins.config."acme:wind".wind: it takes strength, loud"#), "{told}");
 }
 
 async fn uninstall(stage: Stage) {
