@@ -95,8 +95,9 @@ impl Ports for HostPorts {
         not_here("way out by HTTP")
     }
 
-    fn secret(&self, _: &Who, _: String) -> PortFuture<Option<String>> {
-        not_here("secrets")
+    fn secret(&self, who: &Who, name: String) -> PortFuture<Option<String>> {
+        let plugin = who.plugin.clone();
+        self.ask(|control| async move { control.plugin_secret(&plugin, &name).await })
     }
 
     fn sessions(&self, _: &Who, offset: u32, limit: u32) -> PortFuture<String> {
