@@ -1,7 +1,11 @@
 //! Services, told through the real binary: built, installed, asked over HTTP, set, and contained.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::process::Stdio;
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
 use hd1_tests::{Http, TestServer, command};
 use serde_json::{Value, json};
@@ -11,7 +15,13 @@ fn package(folder: &'static str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
     BUILT.get_or_init(|| {
-        for folder in ["first-party/hello-http", "first-party/auth-apikey", "host/tests/unruly", "host/tests/watcher"] {
+        for folder in [
+            "first-party/hello-http",
+            "first-party/auth-apikey",
+            "first-party/slack-notify",
+            "host/tests/unruly",
+            "host/tests/watcher",
+        ] {
             let output = command(&["plugin", "build"]).arg(plugins.join(folder)).output().expect("hd1 can be started");
             assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
         }
@@ -233,4 +243,103 @@ fn api_keys_let_programs_in_but_make_no_administrators() {
     by_key(&server, &key).get(&format!("/api/sessions/{}", own["id"].as_str().unwrap())).expect(200);
     assert_eq!(admin.delete(&format!("{keys}/{}", made["id"].as_str().unwrap())).status, 204);
     by_key(&server, &key).get("/api/sessions").problem(401, "unauthenticated");
+}
+
+/// Somebody who is posted JSON, and answers with these statuses, the last of them from then on; what came is told.
+fn receiver(statuses: &'static [u16]) -> (u16, mpsc::Receiver<(String, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut statuses = statuses.iter().copied();
+        let mut status = 200;
+        for stream in listener.incoming() {
+            let (mut stream, mut read) = (stream.expect("a connection"), Vec::new());
+            let (head, body) = loop {
+                let mut some = [0; 4_096];
+                let bytes = stream.read(&mut some).expect("a request");
+                read.extend_from_slice(&some[..bytes]);
+                let text = String::from_utf8_lossy(&read);
+                if let Some((head, body)) = text.split_once("\r\n\r\n")
+                    && let Ok(body) = serde_json::from_str::<Value>(body)
+                {
+                    break (head.to_owned(), body);
+                }
+                assert!(bytes > 0, "a request without JSON: {text}");
+            };
+            status = statuses.next().unwrap_or(status);
+            let _ = write!(stream, "HTTP/1.1 {status} Told\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+            if tell.send((head, body)).is_err() {
+                return;
+            }
+        }
+    });
+    (port, told)
+}
+
+#[test]
+fn slack_notify_posts_what_happens_to_a_webhook_that_stays_secret() {
+    let server = TestServer::start();
+    let admin = server.admin();
+    install(&server, "first-party/slack-notify");
+    let (port, told) = receiver(&[500, 200, 200, 404]);
+    let next = || told.recv_timeout(Duration::from_secs(30)).expect("somebody is told");
+    let until = |line: &[&str], wanted: &str| {
+        let (begun, said) = (Instant::now(), || plugin(&server, line).unwrap());
+        while !said().contains(wanted) && begun.elapsed().as_secs() < 30 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(said().contains(wanted), "{wanted} in {}", said());
+    };
+
+    // The webhook comes from standard input, and is shown by nobody.
+    let webhook = format!("http://127.0.0.1:{port}/services/hush?x=y");
+    let mut set = command(&["plugin", "secret", "set", "hd1:slack-notify", "webhook"]);
+    set.env("HD1_URL", server.ready().http.clone()).env("HD1_TOKEN", server.admin_token());
+    let mut set = set.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("hd1 can be started");
+    writeln!(set.stdin.take().expect("it is piped"), "{webhook}").expect("it reads");
+    assert!(set.wait().expect("it ends").success());
+    let listed = admin.get("/api/plugins/hd1:slack-notify/secrets").expect(200);
+    assert!(listed["secrets"][0]["set_at"].is_string() && !listed.to_string().contains("hush"), "{listed}");
+    let refused = admin.send("PUT", "/api/plugins/hd1:slack-notify/secrets/other", Some(r#"{"value":"x"}"#.into()));
+    assert!(refused.problem(422, "invalid").to_string().contains("it asks for webhook"));
+
+    // What strangers wrote is text; what failed is tried again.
+    plugin(
+        &server,
+        &["grant", "hd1:slack-notify", "kv", "sessions.read", "secret:webhook", "network", "private-network"],
+    )
+    .unwrap();
+    let made = admin.post("/api/sessions", &json!({ "name": "<Tom & Ada>", "scene": "lobby" })).expect(201);
+    let began = json!({ "text": "Session *&lt;Tom &amp; Ada&gt;* began" });
+    let (head, body) = next();
+    assert!(head.starts_with("POST /services/hush?x=y HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/json"), "{head}");
+    assert_eq!(body, began);
+    assert_eq!(next().1, began, "the first time it was answered 500");
+    let id = made["id"].as_str().unwrap();
+    admin.post(&format!("/api/sessions/{id}/stop"), &json!({})).expect(200);
+    assert_eq!(next().1, json!({ "text": "Session *&lt;Tom &amp; Ada&gt;* ended" }));
+
+    // What is not taken is dropped with a line; only what is wanted is told.
+    plugin(&server, &["config", "hd1:slack-notify", "session_stopped=false"]).unwrap();
+    admin.post(&format!("/api/sessions/{id}/start"), &json!({})).expect(200);
+    assert_eq!(next().1, began);
+    until(&["logs", "hd1:slack-notify"], "answered 404, so a message is dropped");
+    admin.post(&format!("/api/sessions/{id}/stop"), &json!({})).expect(200);
+
+    // With what an installation grants it reaches Slack alone, whatever its webhook is.
+    let granted = ["kv", "sessions.read", "secret:webhook", "network:hooks.slack.com:443"];
+    plugin(&server, &[&["grant", "hd1:slack-notify"][..], &granted].concat()).unwrap();
+    admin.post(&format!("/api/sessions/{id}/start"), &json!({})).expect(200);
+    until(&["jobs", "hd1:slack-notify", "--json"], &format!("no right `network:127.0.0.1:{port}`"));
+    assert!(told.try_recv().is_err(), "what is not wanted is not told, and what may not be is not sent");
+    plugin(&server, &["secret", "remove", "hd1:slack-notify", "webhook"]).unwrap();
+    let said = plugin(&server, &["secret", "list", "hd1:slack-notify"]).unwrap();
+    assert!(said.contains("webhook  not set"), "{said}");
+    for shown in
+        [plugin(&server, &["logs", "hd1:slack-notify"]), plugin(&server, &["jobs", "hd1:slack-notify", "--json"])]
+    {
+        assert!(!shown.unwrap().contains("hush"), "a secret is in no line");
+    }
 }

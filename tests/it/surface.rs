@@ -39,6 +39,8 @@ fn the_description_names_every_operation_and_the_docs_need_no_network() {
         "/api/plugins/{id}/rollback",
         "/api/plugins/{id}/health",
         "/api/plugins/{id}/logs",
+        "/api/plugins/{id}/secrets",
+        "/api/plugins/{id}/secrets/{name}",
         "/api/plugins/{id}/stats",
         "/api/tokens",
         "/api/scenes",

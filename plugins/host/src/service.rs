@@ -19,5 +19,6 @@ pub use bindings::hd1::service::http::{Answer as HttpAnswer, Outgoing};
 pub use bindings::hd1::service::types::{Caller, CallerKind, Failure, Header, Identity, Request, Response, Verdict};
 pub use call::{CallFault, Kind};
 pub use engine::{Loaded, ServiceHost};
+pub use imports::denied;
 pub use ports::{PortFuture, Ports, Who};
 pub use running::Service;

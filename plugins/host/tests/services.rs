@@ -193,7 +193,7 @@ async fn who_has_no_right_is_told_which_one_is_missing() {
     assert!(text(&sent).contains("no network here"), "the port decides where it may go: {}", text(&sent));
     let unruly = started("unruly", &["kv"], Memory::default());
     let sent = unruly.route(0, &request(&[("way", "send")])).await.unwrap();
-    assert!(text(&sent).contains("Denied"), "{}", text(&sent));
+    assert!(text(&sent).contains("no right `network:HOST:PORT`"), "{}", text(&sent));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod author;
 mod package;
 mod print;
 mod remote;
+mod secret;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub fn run(command: &Plugin) -> Result<()> {
         Plugin::Config { id, values, session, server } => server::config(id, *session, values, server),
         Plugin::Jobs { id, failed, server } => server::jobs(id, *failed, server),
         Plugin::Retry { id, job, server } => server::retry(id, *job, server),
+        Plugin::Secret { command } => secret::run(command),
         Plugin::Logs { id, follow, lines, server } => server::logs(id, *lines, *follow, server),
         Plugin::Stats(named) => server::stats(named),
         Plugin::Health(named) => server::health(named),

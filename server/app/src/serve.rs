@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use hd1_control::{AdminToken, Control, Db, TicketKey};
+use hd1_control::{AdminToken, Control, Db, SecretKey, TicketKey};
 use hd1_core::{Clock as _, SystemClock};
 use hd1_http::{HttpSettings, HttpState};
 use hd1_runtime::{Runtime, RuntimeConfig, TicketGate};
@@ -115,11 +115,11 @@ impl Server {
         let runtime = Runtime::start(runtime, Arc::new(news.clone()))?;
         let kbit_s_max = config.worlds.client_kbit_s_max;
         let worlds = Arc::new(RuntimeWorlds::new(runtime.clone(), kbit_s_max, plugins.clone()));
-        let ticket_key = TicketKey::load_or_create(&config.data)?;
+        let (tickets, secrets) = (TicketKey::load_or_create(&config.data)?, SecretKey::load_or_create(&config.data)?);
         let services = plugins.services().clone();
         let figures = plugins.clone();
         let host = Arc::new(plugins);
-        let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, ticket_key).await?;
+        let control = Control::new(db.clone(), worlds, host, Arc::new(SystemClock), admin, tickets, secrets).await?;
         services.connect(control.clone());
         control.start_services().await?;
         let recovery = control.recover().await?;

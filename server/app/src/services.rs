@@ -4,6 +4,7 @@
 //! it asks for is asked on the server's own (`ports.rs`). One that faults again and again is left out for a while, then for
 //! good (`fare.rs`).
 
+mod egress;
 mod fare;
 mod ports;
 
@@ -27,6 +28,7 @@ use hd1_host::service::{
 use hd1_manifest::Package;
 use tokio::runtime::{Handle, Runtime};
 
+use egress::Egress;
 use fare::Fare;
 use ports::HostPorts;
 
@@ -45,6 +47,7 @@ struct Inner {
     /// Where the server does its own work.
     main: OnceLock<Handle>,
     control: OnceLock<Control>,
+    egress: Arc<Egress>,
     /// Held by one that changes what runs.
     changing: tokio::sync::Mutex<()>,
     running: RwLock<BTreeMap<String, Arc<Running>>>,
@@ -78,6 +81,7 @@ impl Services {
             runtime: Some(runtime),
             main: OnceLock::new(),
             control: OnceLock::new(),
+            egress: Arc::new(Egress::new()),
             changing: tokio::sync::Mutex::default(),
             running: RwLock::default(),
             begun: Instant::now(),

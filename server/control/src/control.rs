@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::authority::Authority;
 use crate::error::{ControlError, Result};
-use crate::keys::{AdminToken, TicketKey};
+use crate::keys::{AdminToken, SecretKey, TicketKey};
 use crate::limits;
 use crate::locks::SessionLocks;
 use crate::plugin_host::PluginHost;
@@ -31,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) admin: AdminToken,
     pub(crate) ticket_key: TicketKey,
+    pub(crate) secret_key: SecretKey,
     pub(crate) issuer: String,
     pub(crate) locks: SessionLocks,
     /// Held by one that changes what is installed, shared by those who change what a session has of it. It is taken
@@ -87,6 +88,7 @@ impl Control {
         clock: Arc<dyn Clock>,
         admin: AdminToken,
         ticket_key: TicketKey,
+        secret_key: SecretKey,
     ) -> Result<Self> {
         let fresh = Uuid::new_v4().to_string();
         let mut conn = db.begin().await?;
@@ -95,7 +97,8 @@ impl Control {
         let issuer = format!("hd1:{installation}");
         let (locks, plugins, fresh) = (SessionLocks::default(), RwLock::new(()), Fresh::default());
         let work = Notify::new();
-        let inner = Inner { db, worlds, host, clock, admin, ticket_key, issuer, locks, plugins, fresh, work };
+        let inner =
+            Inner { db, worlds, host, clock, admin, ticket_key, secret_key, issuer, locks, plugins, fresh, work };
         Ok(Self { inner: Arc::new(inner) })
     }
 

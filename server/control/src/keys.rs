@@ -1,17 +1,19 @@
-//! What the server keeps secret in its data folder: the admin token and the key that signs tickets.
+//! What the server keeps secret in its data folder: the admin token, the key that signs tickets, and the key under which
+//! the secrets of plugins are sealed.
 //!
-//! Both are made at the first start, in files that only the server's account reads, written whole or not at all.
+//! All are made at the first start, in files that only the server's account reads, written whole or not at all.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use sha2::{Digest, Sha256};
 
-use crate::secret::{Secret, SecretHash, SecretKind};
+use crate::secret::{Secret, SecretHash, SecretKind, random};
 
 /// Why a secret file could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +150,72 @@ fn new_document() -> Vec<u8> {
     pair.to_pkcs8v1().expect("a key just generated").as_ref().to_vec()
 }
 
+/// The key under which the secrets of plugins are sealed (AES-256-GCM): whoever reads the database, or a copy of it,
+/// reads none of them without the data folder.
+pub struct SecretKey(RandomizedNonceKey);
+
+/// Bytes of the key.
+const SECRET_KEY_BYTES: usize = 32;
+/// The first byte of what was sealed; another one means another way to seal.
+const SEALED: u8 = 1;
+
+impl SecretKey {
+    /// The file's name in the data folder: 32 bytes.
+    pub const FILE: &'static str = "secret-key";
+
+    /// Reads `DATA/secret-key`, or makes it with mode 0600.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn load_or_create(data: &Path) -> Result<Self, KeyError> {
+        let path = data.join(Self::FILE);
+        let (bytes, _) = read_or_create(&path, || random::<SECRET_KEY_BYTES>().to_vec())?;
+        Self::of(&bytes).ok_or(KeyError::Unreadable { path, what: "a key of 32 bytes" })
+    }
+
+    /// A key that stands in no file, for tests.
+    ///
+    /// # Panics
+    /// When no key can be generated.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::of(&random::<SECRET_KEY_BYTES>()).expect("a key just generated")
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        RandomizedNonceKey::new(&AES_256_GCM, bytes).ok().map(Self)
+    }
+
+    /// Seals a plugin's secret: a version, a random nonce, then the sealed bytes with their tag. It opens for this plugin
+    /// and this name alone, so that a row that is moved is of no use.
+    pub(crate) fn seal(&self, plugin: &str, name: &str, value: &[u8]) -> Vec<u8> {
+        let mut sealed = value.to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(whose(plugin, name)), &mut sealed);
+        let nonce = nonce.expect("a short text is sealed, and the operating system gives random bytes");
+        [&[SEALED], &nonce.as_ref()[..], &sealed].concat()
+    }
+
+    /// What was sealed for this plugin under this name; nothing where it was not, or not by this key.
+    pub(crate) fn open(&self, plugin: &str, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.strip_prefix(&[SEALED])?.split_first_chunk::<NONCE_LEN>()?;
+        let (nonce, mut opened) = (Nonce::assume_unique_for_key(*nonce), sealed.to_vec());
+        let length = self.0.open_in_place(nonce, Aad::from(whose(plugin, name)), &mut opened).ok()?.len();
+        opened.truncate(length);
+        Some(opened)
+    }
+}
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretKey")
+    }
+}
+
+/// Neither half can have the zero that parts them.
+fn whose(plugin: &str, name: &str) -> Vec<u8> {
+    [b"hd1 plugin secret", plugin.as_bytes(), name.as_bytes()].join(&0)
+}
+
 /// Reads a private file, or makes it: written beside, synced, then linked into place, so that a crash leaves no half
 /// of it and of two servers that start at once both use the same.
 fn read_or_create(path: &Path, content: impl FnOnce() -> Vec<u8>) -> Result<(Vec<u8>, bool), KeyError> {
@@ -204,7 +272,30 @@ mod tests {
 
         let key = TicketKey::load_or_create(data.path()).unwrap();
         assert_eq!(TicketKey::load_or_create(data.path()).unwrap().id, key.id);
-        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 2, "nothing is left beside");
+        let sealed = SecretKey::load_or_create(data.path()).unwrap().seal("acme:wind", "TOKEN", b"value");
+        let again = SecretKey::load_or_create(data.path()).unwrap();
+        assert_eq!(again.open("acme:wind", "TOKEN", &sealed).unwrap(), b"value");
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 3, "nothing is left beside");
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_alone() {
+        let key = SecretKey::generate();
+        let sealed = key.seal("acme:wind", "TOKEN", b"value");
+        assert_eq!(sealed.len(), 1 + NONCE_LEN + b"value".len() + 16);
+        assert_ne!(sealed, key.seal("acme:wind", "TOKEN", b"value"), "each has a nonce of its own");
+        assert!(!sealed.windows(5).any(|bytes| bytes == b"value"));
+        for (plugin, name) in [("acme:wind", "OTHER"), ("acme:rain", "TOKEN"), ("acme:win", "dTOKEN")] {
+            assert_eq!(key.open(plugin, name, &sealed), None, "{plugin} {name}");
+        }
+        assert_eq!(SecretKey::generate().open("acme:wind", "TOKEN", &sealed), None);
+        for at in 0..sealed.len() {
+            let mut other = sealed.clone();
+            other[at] ^= 1;
+            assert_eq!(key.open("acme:wind", "TOKEN", &other), None, "byte {at}");
+            assert_eq!(key.open("acme:wind", "TOKEN", &sealed[..at]), None, "{at} bytes");
+        }
+        assert_eq!(format!("{key:?}"), "SecretKey");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use error::{ControlError, Result};
 pub use hd1_manifest::limits::PACKAGE_BYTES_MAX;
 pub use hd1_manifest::{PluginId, Rights, Trust};
 pub use hd1_store::Db;
-pub use keys::{AdminToken, TicketKey};
+pub use keys::{AdminToken, SecretKey, TicketKey};
 pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
 pub use plugin_host::{

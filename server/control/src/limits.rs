@@ -62,6 +62,10 @@ pub const FRESH_S: i64 = 60;
 pub const LOG_LINES_DEFAULT: u32 = 100;
 /// Lines of a plugin's log that an answer holds at most.
 pub const LOG_LINES_MAX: u32 = 1_000;
+/// Bytes of a secret of a plugin.
+pub const PLUGIN_SECRET_BYTES_MAX: usize = 8 * 1024;
+/// Secrets that are kept for a plugin, those that it asks for no more among them.
+pub const PLUGIN_SECRETS_MAX: u32 = 128;
 /// Bytes of the key of a value that a service keeps.
 pub const PLUGIN_VALUE_KEY_BYTES_MAX: usize = 200;
 /// Bytes of such a value.

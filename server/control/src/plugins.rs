@@ -17,6 +17,7 @@ mod install;
 mod jobs;
 mod observe;
 mod schedule;
+mod secrets;
 mod service;
 mod values;
 mod vouch;

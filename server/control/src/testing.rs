@@ -17,7 +17,7 @@ use hd1_store::Db;
 use serde_json::{Value, json};
 
 use crate::control::Control;
-use crate::keys::{AdminToken, TicketKey};
+use crate::keys::{AdminToken, SecretKey, TicketKey};
 use crate::plugin_host::PluginHost;
 use crate::secret::{Secret, SecretKind};
 use crate::worlds::{
@@ -384,7 +384,8 @@ impl Stage {
         let own: Arc<dyn Worlds> = Arc::<FakeWorlds>::clone(&worlds);
         let plugins: Arc<dyn PluginHost> = Arc::<FakeHost>::clone(&host);
         let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
-        let control = Control::new(db.clone(), own, plugins, time, token, TicketKey::generate()).await;
+        let (tickets, secrets) = (TicketKey::generate(), SecretKey::generate());
+        let control = Control::new(db.clone(), own, plugins, time, token, tickets, secrets).await;
         Self { control: control.expect("a database"), worlds, host, clock, admin, db }
     }
 

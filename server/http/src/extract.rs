@@ -186,6 +186,17 @@ impl<S: Send + Sync> FromRequestParts<S> for OfJob {
     }
 }
 
+/// The name of a secret in the path; the rules know which there are.
+pub struct SecretName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for SecretName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        path_value(parts, state, "name").await.map(Self)
+    }
+}
+
 async fn path_value<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Failure> {
     let path = axum::extract::RawPathParams::from_request_parts(parts, state).await;
     let path = path.map_err(|_| Failure::new(ErrorCode::NotFound, "the path is not valid UTF-8"))?;

@@ -5,6 +5,7 @@ mod health;
 mod lifecycle;
 mod participants;
 mod plugin_jobs;
+mod plugin_secrets;
 pub(crate) mod plugin_service;
 mod plugins;
 mod query;
@@ -27,6 +28,7 @@ pub(crate) fn api() -> OpenApiRouter<HttpState> {
         .merge(entities::routes())
         .merge(plugins::routes())
         .merge(plugin_jobs::routes())
+        .merge(plugin_secrets::routes())
         .merge(session_plugins::routes())
         .merge(scenes::routes())
         .merge(tokens::routes())

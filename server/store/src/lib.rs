@@ -12,6 +12,7 @@ pub mod limits;
 pub mod migrate;
 pub mod participants;
 pub mod plugin_jobs;
+pub mod plugin_secrets;
 pub mod plugin_values;
 pub mod plugins;
 pub mod scope;

@@ -25,8 +25,9 @@ pub use participant::{
 pub use plugin::{
     AttachPlugin, InstallOutcome, InstalledPlugin, LogPagination, PlacedPlugin, Plugin, PluginDependency, PluginHealth,
     PluginInSession, PluginJob, PluginJobList, PluginJobState, PluginList, PluginLog, PluginLogLevel, PluginLogLine,
-    PluginPatch, PluginRight, PluginRoute, PluginState, PluginStats, PluginSystemStats, ServiceHealth, ServiceState,
-    SessionPlugin, SessionPluginList, SessionPluginPatch, SetSessionPlugins, WorldPluginHealth,
+    PluginPatch, PluginRight, PluginRoute, PluginSecret, PluginSecretList, PluginState, PluginStats, PluginSystemStats,
+    ServiceHealth, ServiceState, SessionPlugin, SessionPluginList, SessionPluginPatch, SetPluginSecret,
+    SetSessionPlugins, WorldPluginHealth,
 };
 pub use session::{
     CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session,

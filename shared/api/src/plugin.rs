@@ -203,6 +203,39 @@ pub struct PluginPatch {
     pub rights: Option<Vec<String>>,
 }
 
+/// A secret of a plugin without what is in it, which is never shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginSecret {
+    /// As in the right `secret:NAME`.
+    pub name: String,
+    /// Does the version that is installed ask for it?
+    pub asked: bool,
+    /// When it was last set; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_at: Option<Timestamp>,
+}
+
+/// The secrets that a plugin asks for, and those that were set for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginSecretList {
+    /// All of them, by name.
+    pub secrets: Vec<PluginSecret>,
+}
+
+/// A secret to be kept for a plugin. Never printed by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetPluginSecret {
+    /// 1 to 8,192 bytes.
+    pub value: String,
+}
+
+impl std::fmt::Debug for SetPluginSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetPluginSecret").finish_non_exhaustive()
+    }
+}
+
 /// How a plugin fares in one world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

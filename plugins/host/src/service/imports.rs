@@ -48,9 +48,15 @@ impl State {
     }
 }
 
-fn denied(right: &Right) -> Failure {
+/// The failure of whoever asks for something that it has no right to.
+#[must_use]
+pub fn denied(right: &Right) -> Failure {
+    lacking(format_args!("`{right}`"))
+}
+
+fn lacking(right: std::fmt::Arguments<'_>) -> Failure {
     Failure::Denied(format!(
-        "the plugin has no right `{right}`: plugin.toml asks for it under [rights], and the operator grants it"
+        "the plugin has no right {right}: plugin.toml asks for it under [rights], and the operator grants it"
     ))
 }
 
@@ -157,7 +163,7 @@ impl http::Host for State {
         self.ask()?;
         let may = |right: &Right| matches!(right, Right::Network | Right::Place(_));
         if !self.who.rights.iter().any(may) {
-            return Ok(Err(denied(&Right::Network)));
+            return Ok(Err(lacking(format_args!("`network:HOST:PORT` to any place"))));
         }
         Ok(self.ports.http(&self.who, request).await)
     }

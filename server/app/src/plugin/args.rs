@@ -165,6 +165,12 @@ pub enum Plugin {
         #[command(flatten)]
         server: Server,
     },
+    /// Keep secrets for a plugin's service: what it asks for as `secret:NAME`, and nobody is shown.
+    Secret {
+        /// What to do.
+        #[command(subcommand)]
+        command: Secret,
+    },
     /// Print the newest lines that a plugin has logged.
     Logs {
         /// As in `acme:flocking`.
@@ -183,6 +189,39 @@ pub enum Plugin {
     Stats(Named),
     /// Print how a plugin fares in each session.
     Health(Named),
+}
+
+/// The subcommands of `plugin secret`.
+#[derive(Subcommand)]
+pub enum Secret {
+    /// Set a secret; the plugin has it at once. Its value is read from standard input, without the newline at its end, so
+    /// that it stands in no history of a shell.
+    Set {
+        /// As in `acme:flocking`.
+        #[arg(value_name = "ID")]
+        id: PluginId,
+        /// As in the right `secret:NAME` that the plugin asks for.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Read the value from this file instead.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List the secrets that a plugin asks for, and when each was set.
+    List(Named),
+    /// Remove a secret.
+    Remove {
+        /// As in `acme:flocking`.
+        #[arg(value_name = "ID")]
+        id: PluginId,
+        /// As in the right `secret:NAME`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        server: Server,
+    },
 }
 
 /// A plugin on a server.

@@ -346,11 +346,11 @@ pub(super) fn health(named: &Named) -> Result<()> {
     print::table(["SESSION", "STATE", "VERSION", "FAULTS", "REASON"], &rows)
 }
 
-fn path(id: &PluginId) -> String {
+pub(super) fn path(id: &PluginId) -> String {
     format!("/api/plugins/{id}")
 }
 
-fn done(server: &Server, what: &str) -> Result<()> {
+pub(super) fn done(server: &Server, what: &str) -> Result<()> {
     if server.json { print::json(&json!({ "done": what })) } else { print::say(what) }
 }
 

@@ -120,11 +120,28 @@ async fn a_plugin_is_tended_from_the_command_line() {
         assert!(error.contains(told), "{line}: {error}");
     }
 
+    let hello = TestPackage::new("acme:hello", "1.0.0").service(serde_json::json!({ "abi": 1 }), &["secret:TOKEN"]);
+    let (hello, value) = (file("hello.hd1p", &hello.bytes()), file("value", b"hush\n"));
+    plugin(&format!("install {hello} {own}")).await.unwrap();
+    plugin(&format!("secret set acme:hello TOKEN --from {value} {own}")).await.unwrap();
+    assert_eq!(stage.control.plugin_secret("acme:hello", "TOKEN").await.unwrap().unwrap(), "hush");
+    plugin(&format!("secret list acme:hello {own}")).await.unwrap();
+    plugin(&format!("secret list acme:hello --json {own}")).await.unwrap();
+    plugin(&format!("secret remove acme:hello TOKEN {own}")).await.unwrap();
+    for (line, told) in [
+        (format!("secret set acme:hello OTHER --from {value} {own}"), "it asks for TOKEN"),
+        (format!("secret set acme:hello a/b --from {value} {own}"), "is no secret's name"),
+        (format!("secret remove acme:hello TOKEN {own}"), "there is no such secret"),
+    ] {
+        let error = plugin(&line).await.err().unwrap_or_else(|| panic!("{line} is done"));
+        assert!(error.contains(told), "{line}: {error}");
+    }
+
     plugin(&format!("detach acme:wind --session {session} {own}")).await.unwrap();
     assert!(has(&stage, session).is_empty());
     plugin(&format!("uninstall acme:wind {own}")).await.unwrap();
     let left = stage.control.list_plugins(&Authority::admin(), None, Page::default()).await.unwrap();
-    assert_eq!(left.pagination.total, 0);
+    assert_eq!(left.pagination.total, 1);
     assert!(Path::new(&one).exists());
     shutdown.cancel();
     serving.await.unwrap().unwrap();

@@ -1,6 +1,9 @@
 //! What services are lent, answered by the rules. Whether a plugin may ask at all is known before.
 //!
 //! The work is done on the server's own runtime: a service that goes away in the middle of it leaves nothing half done.
+//! Requests to others alone end with the service that sent them.
+
+use std::sync::Arc;
 
 use hd1_api::{CreateEntity, ErrorCode, MessageTo, PatchEntity, SendMessage};
 use hd1_control::{Authority, Control, ControlError, EntityRef, Page, SessionQuery};
@@ -8,6 +11,7 @@ use hd1_core::{NetId, SessionId};
 use hd1_host::service::{Failure, HttpAnswer, Outgoing, PortFuture, Ports, Who};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Services;
 
@@ -21,7 +25,7 @@ impl HostPorts {
         F: Future<Output = Result<T, ControlError>> + Send + 'static,
     {
         let (Some(control), Some(main)) = (self.0.0.control.get().cloned(), self.0.0.main.get()) else {
-            return Box::pin(async { Err(Failure::Unavailable("the server is not ready yet".into())) });
+            return not_ready();
         };
         let task = main.spawn(work(control));
         Box::pin(async move {
@@ -49,8 +53,8 @@ fn failure(error: ControlError) -> Failure {
     }
 }
 
-fn not_here<T: Send + 'static>(what: &'static str) -> PortFuture<T> {
-    Box::pin(async move { Err(Failure::Unavailable(format!("this server has no {what} for plugins"))) })
+fn not_ready<T: Send + 'static>() -> PortFuture<T> {
+    Box::pin(async { Err(Failure::Unavailable("the server is not ready yet".into())) })
 }
 
 fn session(text: &str) -> Result<SessionId, ControlError> {
@@ -91,12 +95,18 @@ impl Ports for HostPorts {
         self.ask(|control| async move { control.add_to_plugin_value(&plugin, &key, by).await })
     }
 
-    fn http(&self, _: &Who, _: Outgoing) -> PortFuture<HttpAnswer> {
-        not_here("way out by HTTP")
+    fn http(&self, who: &Who, request: Outgoing) -> PortFuture<HttpAnswer> {
+        let Some(main) = self.0.0.main.get() else { return not_ready() };
+        let (egress, who) = (Arc::clone(&self.0.0.egress), who.clone());
+        // Nothing is half done where a request is given up, so it ends with whoever waits for it.
+        let task = main.spawn(async move { egress.send(&who.plugin, &who.rights, request).await });
+        let task = AbortOnDropHandle::new(task);
+        Box::pin(async move { task.await.unwrap_or_else(|error| Err(Failure::Unavailable(error.to_string()))) })
     }
 
-    fn secret(&self, _: &Who, _: String) -> PortFuture<Option<String>> {
-        not_here("secrets")
+    fn secret(&self, who: &Who, name: String) -> PortFuture<Option<String>> {
+        let plugin = who.plugin.clone();
+        self.ask(|control| async move { control.plugin_secret(&plugin, &name).await })
     }
 
     fn sessions(&self, _: &Who, offset: u32, limit: u32) -> PortFuture<String> {

@@ -6,6 +6,7 @@ mod installing;
 mod joining;
 mod lifecycle;
 mod rights;
+mod secrets;
 mod tickets;
 
 use hd1_api::{ApiRole, CreateSession, CreateToken, Session, Visibility};

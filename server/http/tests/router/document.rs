@@ -8,6 +8,7 @@ use crate::Site;
 /// Every operation. A new route does not pass until it stands here, where a reader sees what the interface is.
 const OPERATIONS: &str = "\
 DELETE /api/plugins/{id}
+DELETE /api/plugins/{id}/secrets/{name}
 DELETE /api/sessions/{id}
 DELETE /api/sessions/{id}/entities/{entity}
 DELETE /api/sessions/{id}/entities/{entity}/authority
@@ -18,6 +19,7 @@ GET /api/plugins/{id}
 GET /api/plugins/{id}/health
 GET /api/plugins/{id}/jobs
 GET /api/plugins/{id}/logs
+GET /api/plugins/{id}/secrets
 GET /api/plugins/{id}/stats
 GET /api/scenes
 GET /api/sessions
@@ -59,6 +61,7 @@ POST /api/sessions/{id}/start
 POST /api/sessions/{id}/stop
 POST /api/sessions/{id}/wake
 POST /api/tokens
+PUT /api/plugins/{id}/secrets/{name}
 PUT /api/sessions/{id}/entities/{entity}/authority
 PUT /api/sessions/{id}/plugins
 ";
@@ -79,7 +82,8 @@ async fn every_operation_is_routed_and_nothing_else_is() {
     }
     assert_eq!(listed, OPERATIONS);
     for (path, item) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{id}", "x").replace("{token}", "x").replace("{entity}", "x").replace("{plugin}", "x");
+        let names = ["{id}", "{token}", "{entity}", "{plugin}", "{name}"];
+        let path = names.iter().fold(path.clone(), |path, name| path.replace(name, "x"));
         for method in METHODS {
             let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();
             let answer = site.send(request).await;

@@ -204,3 +204,40 @@ async fn a_service_is_asked_behind_the_same_authority() {
     let large = site.send(large.body(Body::from(vec![0; 1024 * 1024 + 1])).unwrap()).await;
     assert_eq!(large.code(), "payload_too_large");
 }
+
+#[tokio::test]
+async fn a_secret_goes_in_and_never_out() {
+    let site = Site::new().await;
+    let call = async |method: &str, path: &str, body: Option<Value>| site.call(method, path, &site.admin, body).await;
+    install(&site, &TestPackage::new("acme:hello", "1.0.0").service(json!({ "abi": 1 }), &["secret:TOKEN"])).await;
+    let own = "/api/plugins/acme:hello/secrets";
+    let listed = call("GET", own, None).await.json();
+    assert_eq!(listed, json!({ "secrets": [{ "name": "TOKEN", "asked": true }] }));
+    let set = call("PUT", &format!("{own}/TOKEN"), Some(json!({ "value": "hush" }))).await;
+    assert_eq!((set.status, set.text.as_str()), (StatusCode::NO_CONTENT, ""), "{set:?}");
+    let listed = call("GET", own, None).await;
+    assert!(listed.json()["secrets"][0]["set_at"].is_string() && !listed.text.contains("hush"), "{listed:?}");
+    assert_eq!(call("GET", &format!("{own}/TOKEN"), None).await.code(), "method_not_allowed");
+
+    let value = |value: Value| Some(json!({ "value": value }));
+    for (method, path, body, status, code) in [
+        ("PUT", "OTHER", value(json!("x")), 422, "invalid"),
+        ("PUT", "TOKEN", value(json!("")), 422, "invalid"),
+        ("PUT", "TOKEN", value(json!("x".repeat(8 * 1024 + 1))), 422, "invalid"),
+        ("PUT", "TOKEN", Some(json!({ "valu": "x" })), 400, "invalid_request"),
+        ("DELETE", "OTHER", None, 404, "not_found"),
+        ("DELETE", "%00", None, 404, "not_found"),
+    ] {
+        let answer = call(method, &format!("{own}/{path}"), body).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{method} {path}: {answer:?}");
+    }
+    for (method, path) in [("GET", own.to_owned()), ("PUT", format!("{own}/TOKEN")), ("DELETE", format!("{own}/TOKEN"))]
+    {
+        let body = (method == "PUT").then(|| json!({ "value": "x" }));
+        assert_eq!(site.call(method, &path, "", body).await.code(), "unauthenticated", "{method} {path}");
+    }
+    let removed = call("DELETE", &format!("{own}/TOKEN"), None).await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
+    assert_eq!(call("DELETE", &format!("{own}/TOKEN"), None).await.code(), "not_found");
+    assert_eq!(call("GET", "/api/plugins/acme:none/secrets", None).await.code(), "not_found");
+}

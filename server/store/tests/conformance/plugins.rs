@@ -3,6 +3,7 @@
 use hd1_api::Visibility;
 use hd1_core::{Micros, SessionId};
 use hd1_store::plugin_jobs::{self, JobKind, JobRecord, JobState};
+use hd1_store::plugin_secrets::{self, SecretRecord};
 use hd1_store::plugins::{self, PackageRecord, PluginRecord, PreviousPackage};
 use hd1_store::session_plugins::{self, SessionPluginRecord};
 use hd1_store::{Conn, Db, Scope, StoreError, sessions};
@@ -17,6 +18,7 @@ on_both! {
     a_sessions_plugins_are_replaced_whole => attached;
     who_sees_a_session_sees_its_plugins => seen;
     what_plugins_are_to_do_waits_for_them => jobs;
+    secrets_are_kept_for_their_plugin => secrets;
 }
 
 fn package(plugin: &str, version: &str) -> PackageRecord {
@@ -258,4 +260,33 @@ async fn jobs(db: Db) {
     assert_eq!(plugin_jobs::sweep(&mut conn, due(1)).await.unwrap(), 1);
     plugins::delete(&mut conn, "acme:wind").await.unwrap();
     assert_eq!(plugin_jobs::count(&mut conn, "acme:wind").await.unwrap(), 0);
+}
+
+async fn secrets(db: Db) {
+    let mut conn = db.begin().await.unwrap();
+    for id in ["acme:a", "acme:b"] {
+        installed(&mut conn, id).await;
+    }
+    let later = Micros(NOW.0 + 1);
+    plugin_secrets::put(&mut conn, "acme:a", "ONE", b"\x01\0sealed", NOW).await.unwrap();
+    plugin_secrets::put(&mut conn, "acme:a", "TWO", b"x", NOW).await.unwrap();
+    plugin_secrets::put(&mut conn, "acme:b", "ONE", b"other", NOW).await.unwrap();
+    plugin_secrets::put(&mut conn, "acme:a", "TWO", b"y", later).await.unwrap();
+    assert_eq!(plugin_secrets::find(&mut conn, "acme:a", "ONE").await.unwrap().unwrap(), b"\x01\0sealed");
+    assert_eq!(plugin_secrets::find(&mut conn, "acme:a", "one").await.unwrap(), None);
+    let mut listed = plugin_secrets::list(&mut conn, "acme:a", 10).await.unwrap();
+    listed.sort_by(|a, b| a.name.cmp(&b.name));
+    let record = |name: &str, updated_at| SecretRecord { name: name.to_owned(), updated_at };
+    assert_eq!(listed, [record("ONE", NOW), record("TWO", later)]);
+    assert_eq!(plugin_secrets::list(&mut conn, "acme:a", 1).await.unwrap().len(), 1);
+    assert!(plugin_secrets::delete(&mut conn, "acme:a", "ONE").await.unwrap());
+    assert!(!plugin_secrets::delete(&mut conn, "acme:a", "ONE").await.unwrap());
+    assert_eq!(plugin_secrets::find(&mut conn, "acme:b", "ONE").await.unwrap().unwrap(), b"other");
+    plugins::delete(&mut conn, "acme:b").await.unwrap();
+    assert_eq!(plugin_secrets::find(&mut conn, "acme:b", "ONE").await.unwrap(), None, "it went with its plugin");
+    conn.commit().await.unwrap();
+
+    let mut conn = db.begin().await.unwrap();
+    let dangling = plugin_secrets::put(&mut conn, "acme:none", "ONE", b"x", NOW).await;
+    assert!(matches!(dangling, Err(StoreError::Dangling)), "{dangling:?}");
 }
