@@ -34,6 +34,28 @@ pub async fn find(conn: &mut Conn, plugin: &str, key: &str, now: Micros) -> Resu
     Ok(row.map(|(value,)| value))
 }
 
+/// The value of a key, and when it expires.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_with_expiry(
+    conn: &mut Conn,
+    plugin: &str,
+    key: &str,
+    now: Micros,
+) -> Result<Option<(Vec<u8>, Option<Micros>)>> {
+    let row: Option<(Vec<u8>, Option<i64>)> = conn
+        .opt(
+            sql!(
+                "SELECT value, expires_at FROM plugin_values WHERE plugin_id = $1 AND key = $2 \
+                 AND (expires_at IS NULL OR expires_at > $3)"
+            ),
+            (plugin, key.as_bytes(), now.0),
+        )
+        .await?;
+    Ok(row.map(|(value, expires_at)| (value, expires_at.map(Micros))))
+}
+
 /// Sets a key, for ever or until a moment.
 ///
 /// # Errors

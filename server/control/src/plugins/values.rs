@@ -54,7 +54,7 @@ impl Control {
         Ok(repo::keys(&mut conn, plugin, (prefix, &until), after, self.now(), limit).await?)
     }
 
-    /// Adds to a number, 0 where it is not there, and answers the sum; nobody comes between.
+    /// Adds to a number, 0 where it is not there, and answers the sum; nobody comes between. It expires when it would have.
     ///
     /// # Errors
     /// A key that is none, a value that is no number, a sum that is too large; more than a plugin may keep.
@@ -62,15 +62,15 @@ impl Control {
         check_key(key)?;
         let mut conn = self.inner.db.begin().await?;
         repo::lock(&mut conn, plugin).await?;
-        let had = match repo::find(&mut conn, plugin, key, self.now()).await? {
-            None => 0,
-            Some(bytes) => {
+        let (had, expires_at) = match repo::find_with_expiry(&mut conn, plugin, key, self.now()).await? {
+            None => (0, None),
+            Some((bytes, expires_at)) => {
                 let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse::<i64>().ok());
-                number.ok_or_else(|| ControlError::invalid("key", "its value is no whole number"))?
+                (number.ok_or_else(|| ControlError::invalid("key", "its value is no whole number"))?, expires_at)
             }
         };
         let sum = had.checked_add(by).ok_or_else(|| ControlError::invalid("by", "the sum is too large"))?;
-        self.put(&mut conn, plugin, key, sum.to_string().as_bytes(), None).await?;
+        self.put(&mut conn, plugin, key, sum.to_string().as_bytes(), expires_at).await?;
         conn.commit().await?;
         Ok(sum)
     }

@@ -521,6 +521,11 @@ async fn values(stage: Stage) {
     stage.clock.advance_s(10);
     assert_eq!(control.plugin_keys("acme:hello", "a/", "", 10).await.unwrap(), ["a/1"]);
     assert_eq!(control.sweep().await.unwrap(), 1);
+    control.set_plugin_value("acme:hello", "hour", b"3", Some(10)).await.unwrap();
+    assert_eq!(control.add_to_plugin_value("acme:hello", "hour", 1).await.unwrap(), 4);
+    stage.clock.advance_s(10);
+    assert_eq!(control.add_to_plugin_value("acme:hello", "hour", 1).await.unwrap(), 1, "it has expired");
+    assert!(control.delete_plugin_value("acme:hello", "hour").await.unwrap());
     assert_eq!(control.add_to_plugin_value("acme:hello", "n", 5).await.unwrap(), 5);
     assert_eq!(control.add_to_plugin_value("acme:hello", "n", -7).await.unwrap(), -2);
     assert!(control.add_to_plugin_value("acme:hello", "b", 1).await.is_err(), "it is no number");
