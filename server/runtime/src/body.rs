@@ -211,6 +211,9 @@ impl Body {
         for news in live.roster.take_news() {
             slot.context.observer.participant_changed(slot.session, news.participant, news.presence);
         }
+        for asked in live.take_asked() {
+            slot.context.observer.asked(slot.session, asked);
+        }
     }
 
     fn count_clients(&mut self, slot: &Slot, now: Nanos) {

@@ -55,7 +55,7 @@ pub use config::{NoModules, RuntimeConfig, Shown, WorldSource, WorldSpec};
 pub use error::RuntimeError;
 pub use lifecycle::{Request, WorldStatus};
 pub use metrics::{RuntimeMetrics, WorldFigures};
-pub use observer::{NoObserver, Presence, RuntimeObserver};
+pub use observer::{Asked, NoObserver, Presence, RuntimeObserver};
 pub use plugins::{PluginState, PluginStatus};
 pub use query::WorldQuery;
 pub use recording::{ReplayReport, replay};

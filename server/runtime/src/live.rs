@@ -11,19 +11,20 @@ use hd1_protocol::message::{NO_OP_ID, OpError, Welcome};
 use hd1_protocol::{CloseCode, DecodeError, ServerMessage};
 use hd1_replication::ClientKey;
 use hd1_schema::{CatalogueHash, ComponentSchema};
-use hd1_sim::{Command, OpDone, Sim, TickInput, TickOutput};
+use hd1_sim::{Command, OpDone, Request, Sim, TickInput, TickOutput};
 
 use crate::admission::Hold;
 use crate::client::{Admitted, Client, ClientLine, Refusal};
 use crate::limits::{CLIENTS_PER_WORLD_MAX, RECORDING_BYTES_MAX};
 use crate::mailbox::Mailbox;
+use crate::observer::Asked;
 use crate::outbox::Item;
 use crate::plugins::{Keeper, Wish};
 use crate::recording::writer::Recorder;
 use crate::replication::{Replication, schemas};
 use crate::roster::{Entrant, Roster};
 use crate::slot::Slot;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Seat, Snapshot};
 use crate::spoken::Spoken;
 use crate::time::Nanos;
 
@@ -41,6 +42,8 @@ pub(crate) struct Live {
     pub snapshot_content: Option<u64>,
     /// What becomes of its plugins.
     pub keeper: Keeper,
+    /// What programs have asked the server, and nobody was told of yet.
+    asked: Vec<Asked>,
     /// What newcomers are told, and how many components there were then.
     catalogue: Option<(usize, Arc<[ComponentSchema]>, CatalogueHash)>,
 }
@@ -61,6 +64,7 @@ impl Live {
             encoded: Vec::new(),
             snapshot_content: None,
             keeper: Keeper::default(),
+            asked: Vec::new(),
             catalogue: None,
         }
     }
@@ -88,6 +92,21 @@ impl Live {
             recorder.add(output.tick, Some(self.sim.state_hash()), &self.encoded);
         }
         self.fan_out(now_ns, output)
+    }
+
+    /// Takes what programs have asked the server.
+    pub fn take_asked(&mut self) -> Vec<Asked> {
+        std::mem::take(&mut self.asked)
+    }
+
+    fn note_asked(&mut self, requests: Vec<Request>) {
+        for Request { id, from, topic, data, .. } in requests {
+            // Whoever left meanwhile waits for no answer.
+            if let Some(Seat { participant, name, role, .. }) = self.roster.seat(from) {
+                let (participant, name, role) = (*participant, name.clone(), *role);
+                self.asked.push(Asked { request: id, participant, player: from, name, role, topic, data });
+            }
+        }
     }
 
     /// The tick under way panicked: the recording says so.
@@ -274,6 +293,7 @@ impl Live {
 
     fn fan_out(&mut self, now_ns: Nanos, mut output: TickOutput) -> Result<AdminResults, DecodeError> {
         let admin_results = std::mem::take(&mut output.admin_results);
+        self.note_asked(output.requests.extract_if(.., |request| request.to == PlayerId::SERVER).collect());
         if self.clients.is_empty() {
             return Ok(admin_results);
         }

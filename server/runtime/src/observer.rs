@@ -1,6 +1,6 @@
 //! What the runtime tells those who keep records of sessions.
 
-use hd1_core::{ParticipantId, SessionId};
+use hd1_core::{ParticipantId, PlayerId, Role, SessionId};
 
 use crate::{PluginState, WorldStatus};
 
@@ -16,8 +16,32 @@ pub trait RuntimeObserver: Send + Sync + 'static {
         let _ = (session, plugin);
     }
 
+    /// A player's program asks the server. It waits for [`crate::Operation::Answer`], for the time that it has said.
+    fn asked(&self, session: SessionId, asked: Asked) {
+        let _ = (session, asked);
+    }
+
     /// A participant entered, dropped out, came back or left.
     fn participant_changed(&self, session: SessionId, participant: ParticipantId, presence: Presence);
+}
+
+/// What a player's program asks the server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The request's number in the world.
+    pub request: u32,
+    /// Who asks.
+    pub participant: ParticipantId,
+    /// Their number in the world.
+    pub player: PlayerId,
+    /// Their shown name.
+    pub name: String,
+    /// What they may there.
+    pub role: Role,
+    /// What it is about.
+    pub topic: String,
+    /// What.
+    pub data: serde_json::Value,
 }
 
 /// Where a participant is.

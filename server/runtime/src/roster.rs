@@ -169,6 +169,11 @@ impl Roster {
         }
     }
 
+    /// Who sits under a number.
+    pub fn seat(&self, player: PlayerId) -> Option<&Seat> {
+        self.seats.get(&player).map(|held| &held.seat)
+    }
+
     /// Takes what the observer is to hear.
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)

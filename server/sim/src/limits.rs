@@ -43,6 +43,8 @@ pub const NEAR_LOOKS_PER_TICK_MAX: usize = 65_536;
 pub const ASKED_BY_PLAYER_MAX: usize = 16;
 /// Requests that wait for one player's answer.
 pub const ASKED_OF_PLAYER_MAX: usize = 64;
+/// Requests of a world that wait for the server's answer.
+pub const ASKED_OF_SERVER_MAX: usize = 256;
 /// Bytes of topics and data of all requests of a world that wait.
 pub const ASKED_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that a request waits where it does not say.

@@ -53,12 +53,13 @@ pub(crate) fn apply(world: &mut World, actor: Actor, op: &Operation) -> Result<O
         Operation::Pick { origin, direction, tick } => pick(world, actor, *origin, *direction, *tick),
         Operation::Send { topic, to, data } => messages::send(world, actor, topic, to, data),
         Operation::Ask { .. } => Err(refuse(OpErrorCode::Denied, "only players ask players")),
-        Operation::Answer { request, data, error } => match actor {
-            Actor::Player(player, _) => {
-                requests::answer(world, player, *request, data, error.as_deref()).map(|()| OpDone::default())
-            }
-            Actor::Admin => Err(refuse(OpErrorCode::Denied, "only players are asked")),
-        },
+        Operation::Answer { request, data, error } => {
+            let asked = match actor {
+                Actor::Player(player, _) => player,
+                Actor::Admin => PlayerId::SERVER,
+            };
+            requests::answer(world, asked, *request, data, error.as_deref()).map(|()| OpDone::default())
+        }
         Operation::Take { entity } => authority::take(world, actor, *entity),
         Operation::Release { entity } => authority::release(world, actor, *entity),
         Operation::Hand { entity, player } => authority::hand(world, actor, *entity, *player),

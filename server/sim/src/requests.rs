@@ -1,4 +1,4 @@
-//! Questions of one player's program to another's: open until they are answered, refused, or too old.
+//! Questions of one player's program to another's, or to the server: open until they are answered, refused, or too old.
 //!
 //! They are state: who asked is told something in any case, also after a snapshot, and time is counted in ticks.
 
@@ -13,7 +13,9 @@ use hd1_protocol::said::{self, Broken};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::limits::{ASK_TIMEOUT_S, ASK_TIMEOUT_S_MAX, ASKED_BY_PLAYER_MAX, ASKED_BYTES_MAX, ASKED_OF_PLAYER_MAX};
+use crate::limits::{
+    ASK_TIMEOUT_S, ASK_TIMEOUT_S_MAX, ASKED_BY_PLAYER_MAX, ASKED_BYTES_MAX, ASKED_OF_PLAYER_MAX, ASKED_OF_SERVER_MAX,
+};
 use crate::messages::{charge, invalid, nobody};
 use crate::operations::refuse;
 use crate::output::{Answered, Recipients, Request, TickOutput};
@@ -96,7 +98,7 @@ pub(crate) fn ask(world: &mut World, from: PlayerId, question: &Question<'_>) ->
     if to == from {
         return Err(invalid(Broken { path: "to", rule: "must be another player".to_owned() }));
     }
-    if !world.resource::<Players>().here.contains_key(&to) {
+    if to != PlayerId::SERVER && !world.resource::<Players>().here.contains_key(&to) {
         return Err(nobody(to));
     }
     let changed = hooks::message(world, from, true, topic, data)?;
@@ -124,8 +126,12 @@ fn check_room(requests: &Requests, from: PlayerId, to: PlayerId, bytes: usize) -
     if by >= ASKED_BY_PLAYER_MAX {
         return full(format!("{ASKED_BY_PLAYER_MAX} of your requests wait for an answer; wait for some"));
     }
-    if of >= ASKED_OF_PLAYER_MAX {
-        return full(format!("player {to} has {ASKED_OF_PLAYER_MAX} requests to answer; try again later"));
+    let (of_max, whom) = match to {
+        PlayerId::SERVER => (ASKED_OF_SERVER_MAX, "the server".to_owned()),
+        player => (ASKED_OF_PLAYER_MAX, format!("player {player}")),
+    };
+    if of >= of_max {
+        return full(format!("{whom} has {of_max} requests to answer; try again later"));
     }
     if all > ASKED_BYTES_MAX {
         return full("too much waits for an answer in this world; try again later".to_owned());

@@ -44,3 +44,5 @@ pub const SCHEDULE_BYTES_MAX: usize = 64;
 pub const METHODS_MAX: usize = 8;
 /// Functions of a service plan.
 pub const FUNCTIONS_MAX: usize = 64;
+/// Channels of a service plan.
+pub const CHANNELS_MAX: usize = 64;

@@ -7,9 +7,10 @@ use hd1_schema::schema::FieldSchema;
 use hd1_schema::{ComponentId, ComponentSchema, Delivery};
 use serde::{Deserialize, Serialize};
 
+use crate::hook::is_about;
 use crate::limits::{
-    FUNCTIONS_MAX, HOOKS_MAX, JOBS_MAX, METHODS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, ROUTE_BYTES_MAX, ROUTES_MAX,
-    SCHEDULE_BYTES_MAX,
+    CHANNELS_MAX, FUNCTIONS_MAX, HOOKS_MAX, JOBS_MAX, METHODS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, ROUTE_BYTES_MAX,
+    ROUTES_MAX, SCHEDULE_BYTES_MAX,
 };
 use crate::points::{self, Kind};
 
@@ -49,6 +50,9 @@ pub struct ServicePlan {
     /// What other plugins may call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<Function>,
+    /// What players' programs may ask it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
 }
 
 /// An HTTP operation.
@@ -104,6 +108,17 @@ pub struct Job {
     pub schedule: Option<String>,
 }
 
+/// What players' programs may ask: topics of their requests to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// A pattern, in which `*` stands for any number of letters, as in `scoreboard/*`.
+    pub topic: String,
+    /// What it does, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub doc: String,
+}
+
 /// A way to prove who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +159,12 @@ impl ServicePlan {
         config_schema(self.config.clone())
     }
 
+    /// The channel that a topic belongs to: the first whose pattern means it.
+    #[must_use]
+    pub fn channel(&self, topic: &str) -> Option<usize> {
+        self.channels.iter().position(|channel| is_about(&channel.topic, topic))
+    }
+
     /// The route that a request is for, and the values of the names in its path. One whose parts are words comes before
     /// one that has names in their place.
     #[must_use]
@@ -175,7 +196,8 @@ impl ServicePlan {
         each("jobs", &self.jobs, JOBS_MAX, |job| job.check(), |a, b| a.name == b.name)?;
         let same_scheme = |a: &AuthMethod, b: &AuthMethod| a.scheme.eq_ignore_ascii_case(&b.scheme);
         each("auth", &self.auth, METHODS_MAX, |method| method.check(), same_scheme)?;
-        each("functions", &self.functions, FUNCTIONS_MAX, |one| check_name(&one.name), |a, b| a.name == b.name)
+        each("functions", &self.functions, FUNCTIONS_MAX, |one| check_name(&one.name), |a, b| a.name == b.name)?;
+        each("channels", &self.channels, CHANNELS_MAX, |one| one.check(), |a, b| a.topic == b.topic)
     }
 }
 
@@ -310,6 +332,16 @@ impl Job {
     }
 }
 
+impl Channel {
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.topic.replace('*', "_")).map_err(|fault| format!("topic: {fault} *"))?;
+        if !self.topic.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(format!("topic: {:?} has to begin with a letter or a digit", self.topic));
+        }
+        Ok(())
+    }
+}
+
 impl AuthMethod {
     fn check(&self) -> Result<(), String> {
         let is_fit = self.scheme.len() <= 32
@@ -366,6 +398,13 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_finds_its_channel() {
+        let plan = plan(r#"{"abi":1,"channels":[{"topic":"score/top"},{"topic":"score/*"}]}"#).unwrap();
+        let found = ["score/top", "score/add", "score", "other/score/add"].map(|topic| plan.channel(topic));
+        assert_eq!(found, [Some(0), Some(1), None, None]);
+    }
+
+    #[test]
     fn a_plan_that_breaks_a_rule_says_where() {
         for (json, fault) in [
             (r#"{"abi":2}"#, "abi: it was made for interface 2"),
@@ -382,6 +421,8 @@ mod tests {
             ),
             (r#"{"abi":1,"hooks":[{"point":"session.create"}]}"#, "is no point"),
             (r#"{"abi":1,"auth":[{"scheme":"bearer"}]}"#, "auth[0]: scheme"),
+            (r#"{"abi":1,"channels":[{"topic":"*"}]}"#, "channels[0]: topic: \"*\" has to begin"),
+            (r#"{"abi":1,"channels":[{"topic":"a b"}]}"#, "channels[0]: topic"),
         ] {
             let told = plan(json).err();
             if !fault.is_empty() {

@@ -50,6 +50,11 @@ uuid_id! {
 #[repr(transparent)]
 pub struct PlayerId(pub u32);
 
+impl PlayerId {
+    /// The server, where it speaks or is asked.
+    pub const SERVER: PlayerId = PlayerId(0);
+}
+
 /// An entity's name on the wire and in files: given out from 1, never used twice in one world. 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

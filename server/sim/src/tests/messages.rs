@@ -165,6 +165,24 @@ fn a_request_is_answered_by_the_one_who_was_asked() {
 }
 
 #[test]
+fn the_server_is_asked_and_answers_like_anybody() {
+    let mut world = sim("lobby");
+    tick(&mut world, vec![join(1), join(2)]);
+    let output = tick(&mut world, vec![op(1, 40, question(0, json!(7), Some(30)))]);
+    assert_eq!((output.requests[0].to, output.requests[0].from), (PlayerId::SERVER, PlayerId(1)));
+    // Nobody answers in the server's place.
+    assert_eq!(code(&ask(&mut world, 2, answer(1, json!(1), None))), Some((OpErrorCode::Denied, None)));
+    let output = tick(&mut world, vec![Command::Admin { request: 9, op: answer(1, json!({ "sum": 7 }), None) }]);
+    assert_eq!(output.admin_results[0].1, Ok(OpDone::default()));
+    assert_eq!(output.answers, [Answered { player: PlayerId(1), id: 40, result: Ok(json!({ "sum": 7 })) }]);
+    assert_eq!(code(&admin(&mut world, answer(1, Json::Null, None))), Some((OpErrorCode::NotFound, None)));
+    // Where nothing answers the time ends it.
+    tick(&mut world, vec![op(1, 41, question(0, Json::Null, Some(2)))]);
+    let answers: Vec<_> = (0..3).flat_map(|_| tick(&mut world, Vec::new()).answers).collect();
+    assert_eq!(answers[0].result.clone().unwrap_err().code, OpErrorCode::TimedOut);
+}
+
+#[test]
 fn who_asks_is_told_in_any_case() {
     let mut world = sim("lobby");
     tick(&mut world, vec![join(1), join(2), join(3)]);
