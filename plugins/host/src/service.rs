@@ -16,7 +16,9 @@ mod ports;
 mod running;
 
 pub use bindings::hd1::service::http::{Answer as HttpAnswer, Outgoing};
-pub use bindings::hd1::service::types::{Caller, CallerKind, Failure, Header, Identity, Request, Response, Verdict};
+pub use bindings::hd1::service::types::{
+    Asked, Caller, CallerKind, Failure, Header, Heard, Identity, Request, Response, Verdict,
+};
 pub use call::{CallFault, Kind};
 pub use engine::{Loaded, ServiceHost};
 pub use imports::denied;

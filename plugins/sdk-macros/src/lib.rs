@@ -100,6 +100,12 @@ pub fn auth(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handler(service::Kind::Auth, attribute, item)
 }
 
+/// Lets players' programs ask a function, by a pattern of topics: `#[channel("scoreboard/*")]`.
+#[proc_macro_attribute]
+pub fn channel(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler(service::Kind::Channel, attribute, item)
+}
+
 /// Lets other plugins call a function.
 #[proc_macro_attribute]
 pub fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {

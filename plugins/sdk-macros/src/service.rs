@@ -15,6 +15,7 @@ pub enum Kind {
     Filter,
     Job,
     Auth,
+    Channel,
     Function,
 }
 
@@ -167,6 +168,18 @@ pub fn handler(kind: Kind, attribute: TokenStream, function: &ItemFn) -> Result<
                 },
             )
         }
+        Kind::Channel => {
+            words.only(1, &[])?;
+            let topic = escape(words.plain(0, "the topic")?);
+            (
+                format!(r#"{{"topic":"{topic}"{with_doc}}}"#),
+                quote! {
+                    fn run(asked: &::hd1_service::Asked) -> ::hd1_service::Result<::hd1_service::Heard> {
+                        #name(asked)
+                    }
+                },
+            )
+        }
         Kind::Function => {
             words.only(0, &[])?;
             (
@@ -187,6 +200,7 @@ pub fn handler(kind: Kind, attribute: TokenStream, function: &ItemFn) -> Result<
         Kind::Action | Kind::Filter => quote!(Hook),
         Kind::Job => quote!(Job),
         Kind::Auth => quote!(Auth),
+        Kind::Channel => quote!(Channel),
         Kind::Function => quote!(Function),
     };
     let visibility = &function.vis;

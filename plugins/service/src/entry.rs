@@ -13,8 +13,8 @@
 /// # fn main() { assert_eq!(PLAN, r#"{"abi":1,"routes":[{"method":"GET","path":"/","access":"anyone"}]}"#); }
 /// ```
 ///
-/// `settings: TheType`, `routes`, `hooks`, `jobs`, `auth` and `functions` may each be left out, in this order. `PLAN` is the
-/// plan's JSON.
+/// `settings: TheType`, `routes`, `hooks`, `jobs`, `auth`, `functions` and `channels` may each be left out, in this order.
+/// `PLAN` is the plan's JSON.
 #[macro_export]
 macro_rules! service {
     (
@@ -24,6 +24,7 @@ macro_rules! service {
         $(jobs: [$($job:path),* $(,)?] $(,)?)?
         $(auth: [$($auth:path),* $(,)?] $(,)?)?
         $(functions: [$($function:path),* $(,)?] $(,)?)?
+        $(channels: [$($channel:path),* $(,)?] $(,)?)?
     ) => {
         /// What the plugin declares: the JSON of its component's section `hd1.service`.
         pub const PLAN: &str = {
@@ -36,6 +37,10 @@ macro_rules! service {
                 $crate::plan::List {
                     key: "functions",
                     entries: &[$($(<$function as $crate::handlers::Function>::PLAN),*)?],
+                },
+                $crate::plan::List {
+                    key: "channels",
+                    entries: &[$($(<$channel as $crate::handlers::Channel>::PLAN),*)?],
                 },
             ];
             const BYTES: usize = $crate::plan::render::<0>(LISTS).1;
@@ -83,6 +88,15 @@ macro_rules! service {
                     &[$($(<$hook as $crate::handlers::Hook>::ask),*)?];
                 let run = $crate::entry::one(ALL, hook);
                 $crate::entry::answer(run.and_then(|run| run($crate::entry::json(&value)?)))
+            }
+
+            fn channel(
+                channel: u32,
+                asked: $crate::Asked,
+            ) -> ::core::result::Result<$crate::Heard, ::std::string::String> {
+                static ALL: &[fn(&$crate::Asked) -> $crate::Result<$crate::Heard>] =
+                    &[$($(<$channel as $crate::handlers::Channel>::run),*)?];
+                $crate::entry::answer($crate::entry::one(ALL, channel).and_then(|run| run(&asked)))
             }
 
             fn authenticate(

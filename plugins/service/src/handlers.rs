@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Identity, Request, Response, Result, Verdict};
+use crate::{Asked, Heard, Identity, Request, Response, Result, Verdict};
 
 /// `#[route]`.
 pub trait Route {
@@ -72,6 +72,17 @@ pub trait Function {
     fn run(caller: &str, argument: Value) -> Result<Value>;
 }
 
+/// `#[channel]`.
+pub trait Channel {
+    /// Its part of the plan.
+    const PLAN: &'static str;
+    /// What a player's program hears.
+    ///
+    /// # Errors
+    /// What it says.
+    fn run(asked: &Asked) -> Result<Heard>;
+}
+
 /// `#[derive(Settings)]`: what an operator sets.
 pub trait Settings {
     /// The fields as the plan has them.
@@ -93,5 +104,31 @@ impl Verdict {
     #[must_use]
     pub fn refused(why: impl Into<String>) -> Self {
         Verdict::Refuse(why.into())
+    }
+}
+
+impl Asked {
+    /// What was asked, as the plugin's own type.
+    ///
+    /// # Errors
+    /// It is not of this type.
+    pub fn data<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_str(&self.data)?)
+    }
+}
+
+impl Heard {
+    /// An answer.
+    ///
+    /// # Errors
+    /// The value cannot be written.
+    pub fn json(value: &impl serde::Serialize) -> Result<Self> {
+        Ok(Heard::Answer(serde_json::to_string(value)?))
+    }
+
+    /// No answer, and why, for the player's program.
+    #[must_use]
+    pub fn declined(why: impl Into<String>) -> Self {
+        Heard::Decline(why.into())
     }
 }

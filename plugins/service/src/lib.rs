@@ -1,6 +1,7 @@
 //! Service plugins in Rust: what a plugin does outside of the tick.
 //!
-//! A function is made a route, a hook, a job, an auth method or a function for other plugins by an attribute, and
+//! A function is made a route, a hook, a job, an auth method, a channel for players' programs or a function for other plugins
+//! by an attribute, and
 //! [`service!`] lists them: it writes the plan into the component and calls what the host asks for. What the server lends a
 //! plugin stands in [`kv`], [`http`], [`sessions`], [`jobs`], [`plugins`], [`secrets`], [`log`] and [`clock`], each behind a
 //! right that `plugin.toml` asks for. The interface below is `plugins/wit/service.wit`.
@@ -15,17 +16,19 @@ pub mod host;
 pub mod plan;
 mod reply;
 
-pub use hd1_sdk_macros::{Settings, auth, function, job, route, service_action as action, service_filter as filter};
+pub use hd1_sdk_macros::{
+    Settings, auth, channel, function, job, route, service_action as action, service_filter as filter,
+};
 pub use host::{clock, config, http, jobs, kv, log, plugins, secrets, sessions};
 pub use reply::{Reply, Request, Verdict};
 
-pub use bindings::hd1::service::types::{Caller, CallerKind, Failure, Header, Identity, Response};
+pub use bindings::hd1::service::types::{Asked, Caller, CallerKind, Failure, Header, Heard, Identity, Response};
 
 /// All that a plugin's `lib.rs` needs.
 pub mod prelude {
     pub use crate::{
-        Caller, CallerKind, Failure, Identity, Reply, Request, Settings, Verdict, action, auth, clock, config, filter,
-        function, http, job, jobs, kv, log, plugins, route, secrets, sessions,
+        Asked, Caller, CallerKind, Failure, Heard, Identity, Reply, Request, Settings, Verdict, action, auth, channel,
+        clock, config, filter, function, http, job, jobs, kv, log, plugins, route, secrets, sessions,
     };
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 //! Nothing here decides anything about sessions or worlds; whoever looks for a rule finds it in `server/control`, for
 //! the simulation in `server/sim`.
 
+mod asked;
 mod certificate;
 mod cli;
 mod config;

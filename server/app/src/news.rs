@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use hd1_control::{Control, ControlError, Presence};
 use hd1_core::{ParticipantId, SessionId};
-use hd1_runtime::{PluginState, PluginStatus, Presence as Told, RuntimeObserver, WorldStatus};
+use hd1_runtime::{Asked, PluginState, PluginStatus, Presence as Told, RuntimeObserver, WorldStatus};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use crate::asked::Programs;
 
 /// How long between two tries at a database that refuses.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,6 +29,7 @@ pub struct News(Arc<Inner>);
 struct Inner {
     notes: Mutex<Notes>,
     written: Notify,
+    programs: Programs,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -65,6 +68,10 @@ impl RuntimeObserver for News {
         }
     }
 
+    fn asked(&self, session: SessionId, asked: Asked) {
+        self.0.programs.put(session, asked);
+    }
+
     fn participant_changed(&self, session: SessionId, participant: ParticipantId, told: Told) {
         tracing::debug!(session.id = %session, participant.id = %participant, presence = ?told, "a participant changed");
         let presence = match told {
@@ -83,6 +90,12 @@ impl News {
     fn note(&self, change: impl FnOnce(&mut Notes)) {
         change(&mut self.0.notes.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.written.notify_one();
+    }
+
+    /// What programs ask the server.
+    #[must_use]
+    pub fn programs(&self) -> Programs {
+        self.0.programs.clone()
     }
 
     /// Tells the rules until cancelled.

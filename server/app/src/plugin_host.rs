@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
-    FilterVerdict, LogLine, PluginHost, PortFuture, RunningService, ServiceFault, ServiceRequest, ServiceResponse,
-    ServiceSpec, SystemStats, Trust, Vouched, WorldError, WorldPlugin,
+    ChannelAsked, FilterVerdict, LogLine, PluginHost, PortFuture, RunningService, ServiceFault, ServiceRequest,
+    ServiceResponse, ServiceSpec, SystemStats, Trust, Vouched, WorldError, WorldPlugin,
 };
 use hd1_core::{Clock as _, Micros, SessionId, SystemClock};
 use hd1_host::{Host, Limits, Meter, Pool};
@@ -229,6 +229,15 @@ impl PluginHost for Plugins {
 
     fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
         Box::pin(self.0.services.job(plugin, job, payload))
+    }
+
+    fn channel<'a>(
+        &'a self,
+        plugin: &'a str,
+        channel: usize,
+        asked: &'a ChannelAsked,
+    ) -> PortFuture<'a, Result<Result<String, String>, ServiceFault>> {
+        Box::pin(self.0.services.channel(plugin, channel, asked))
     }
 
     fn authenticate<'a>(

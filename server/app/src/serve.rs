@@ -127,6 +127,7 @@ impl Server {
         demo::make(&config, &control).await?;
 
         let (tasks, stop, stop_http) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        tasks.spawn(news.programs().answer(control.clone(), stop.clone()));
         tasks.spawn(news.deliver(control.clone(), stop.clone()));
         tasks.spawn(sweep(control.clone(), stop.clone()));
         tasks.spawn(work_off(control.clone(), stop.clone()));

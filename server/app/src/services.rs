@@ -17,13 +17,14 @@ use anyhow::{Context as _, Result, ensure};
 use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
-    Control, FilterVerdict, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest,
-    ServiceResponse, ServiceSpec, Vouched,
+    ChannelAsked, Control, FilterVerdict, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault,
+    ServiceRequest, ServiceResponse, ServiceSpec, Vouched,
 };
 use hd1_core::Micros;
 use hd1_host::Meter;
 use hd1_host::service::{
-    CallFault, Caller, CallerKind, Header, Identity, Loaded, Request, Response, Service, ServiceHost, Verdict,
+    Asked, CallFault, Caller, CallerKind, Header, Heard, Identity, Loaded, Request, Response, Service, ServiceHost,
+    Verdict,
 };
 use hd1_manifest::Package;
 use tokio::runtime::{Handle, Runtime};
@@ -190,6 +191,29 @@ impl Services {
     pub async fn job(&self, plugin: &str, job: usize, payload: &str) -> Result<(), ServiceFault> {
         let payload = payload.to_owned();
         self.on(plugin, move |service| async move { service.job(job, &payload).await }).await
+    }
+
+    /// See [`hd1_control::PluginHost::channel`].
+    pub async fn channel(
+        &self,
+        plugin: &str,
+        channel: usize,
+        asked: &ChannelAsked,
+    ) -> Result<Result<String, String>, ServiceFault> {
+        let asked = Asked {
+            session: asked.session.to_string(),
+            participant: asked.participant.to_string(),
+            player: asked.player.0,
+            name: asked.name.clone(),
+            role: asked.role.as_str().to_owned(),
+            topic: asked.topic.clone(),
+            data: asked.data.to_string(),
+        };
+        let heard = self.on(plugin, move |service| async move { service.channel(channel, &asked).await }).await?;
+        Ok(match heard {
+            Heard::Answer(data) => Ok(data),
+            Heard::Decline(why) => Err(why),
+        })
     }
 
     /// See [`hd1_control::PluginHost::authenticate`].

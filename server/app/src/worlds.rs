@@ -205,6 +205,21 @@ impl Worlds for RuntimeWorlds {
         })
     }
 
+    fn answer(&self, session: SessionId, request: u32, answer: Result<Value, String>) -> WorldFuture<'_, ()> {
+        Box::pin(async move {
+            let (data, error) = match answer {
+                Ok(data) => (data, None),
+                Err(why) => (Value::Null, Some(why)),
+            };
+            let answer = Operation::Answer { request, data, error };
+            match tokio::time::timeout(ANSWER_TIMEOUT, self.runtime.command(session, answer)).await {
+                Ok(Err(RuntimeError::Refused(refusal))) => Err(refused_by_world(refusal)),
+                Ok(answer) => answer.map(|_| ()).map_err(world_error),
+                Err(_) => Err(WorldError::TimedOut),
+            }
+        })
+    }
+
     fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage> {
         Box::pin(async move {
             let query = EntityQuery {

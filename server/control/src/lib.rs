@@ -34,8 +34,8 @@ pub use keys::{AdminToken, SecretKey, TicketKey};
 pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
 pub use plugin_host::{
-    FilterVerdict, LogLine, PluginHost, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest,
-    ServiceResponse, ServiceSpec, SystemStats, Vouched,
+    ChannelAsked, FilterVerdict, LogLine, PluginHost, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault,
+    ServiceRequest, ServiceResponse, ServiceSpec, SystemStats, Vouched,
 };
 pub use plugins::Routed;
 pub use sessions::{Expected, SessionQuery};

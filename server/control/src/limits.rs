@@ -102,3 +102,5 @@ pub const REFUSAL_CHARS_MAX: usize = 256;
 pub const CREDENTIAL_BYTES_MAX: usize = 2_048;
 /// Bytes of the id and of the name of somebody whom a plugin vouches for.
 pub const VOUCHED_BYTES_MAX: usize = 80;
+/// Bytes of the reason for which a program has no answer.
+pub const DECLINED_BYTES_MAX: usize = 1_024;

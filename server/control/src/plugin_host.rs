@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hd1_abi::{LogLevel, Plan, ServicePlan};
 use hd1_api::ServiceState;
-use hd1_core::{Micros, SessionId};
+use hd1_core::{Micros, ParticipantId, PlayerId, Role, SessionId};
 use hd1_manifest::{Rights, Trust};
 use serde_json::{Map, Value};
 
@@ -45,6 +45,14 @@ pub trait PluginHost: Send + Sync + 'static {
 
     /// Has a service do a job.
     fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>>;
+
+    /// Asks a service for a player's program; `Err` of the answer is why there is none, for the program.
+    fn channel<'a>(
+        &'a self,
+        plugin: &'a str,
+        channel: usize,
+        asked: &'a ChannelAsked,
+    ) -> PortFuture<'a, Result<Result<String, String>, ServiceFault>>;
 
     /// Asks a service who stands behind a credential; `None` where it is not good.
     fn authenticate<'a>(
@@ -122,6 +130,25 @@ pub struct RunningService {
     pub spec: ServiceSpec,
     /// What it declares.
     pub plan: Arc<ServicePlan>,
+}
+
+/// What a player's program asks, in a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelAsked {
+    /// The session.
+    pub session: SessionId,
+    /// Who asks.
+    pub participant: ParticipantId,
+    /// Their number in the session.
+    pub player: PlayerId,
+    /// Their shown name.
+    pub name: String,
+    /// What they may there.
+    pub role: Role,
+    /// What it is about.
+    pub topic: String,
+    /// What.
+    pub data: Value,
 }
 
 /// What a filter makes of a value.

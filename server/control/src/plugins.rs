@@ -5,11 +5,13 @@
 //! fails soon after it was replaced goes back (`fresh.rs`).
 //!
 //! Services are asked by whoever calls their routes (`service.rs`), told what happens and asked about what is about to
-//! (`hooks.rs`), have work done later (`jobs.rs`) and may vouch for callers (`vouch.rs`).
+//! (`hooks.rs`), have work done later (`jobs.rs`), answer players' programs (`channels.rs`) and may vouch for callers
+//! (`vouch.rs`).
 
 mod attached;
 mod catalogue;
 mod change;
+mod channels;
 mod config;
 mod fresh;
 mod hooks;

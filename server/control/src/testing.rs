@@ -61,6 +61,8 @@ pub struct FakeWorld {
     pub entities: BTreeMap<u32, Entity>,
     /// What was said in it.
     pub said: Vec<SendMessage>,
+    /// What programs were answered, by request.
+    pub answered: Vec<(u32, Result<Value, String>)>,
     /// Who was sent away, and why.
     pub kicked: Vec<(ParticipantId, String)>,
     /// The packages that it does not take, by hash.
@@ -119,7 +121,8 @@ impl FakeWorlds {
             SceneSource::Library(_) | SceneSource::Inline(_) => {
                 let state = WorldState { status, reason: None };
                 let (entities, said, kicked, refuses, faring) = Default::default();
-                let world = FakeWorld { state, spec: spec.clone(), entities, said, kicked, refuses, faring };
+                let answered = Vec::new();
+                let world = FakeWorld { state, spec: spec.clone(), entities, said, answered, kicked, refuses, faring };
                 self.lock().insert(id, world);
                 Ok(())
             }
@@ -285,6 +288,13 @@ impl Worlds for FakeWorlds {
                 return Err(WorldError::Refused { path, message });
             }
             world.said.push(message.clone());
+            Ok(())
+        }))
+    }
+
+    fn answer(&self, session: SessionId, request: u32, answer: Result<Value, String>) -> WorldFuture<'_, ()> {
+        ready(self.with(session, |world| {
+            world.answered.push((request, answer));
             Ok(())
         }))
     }

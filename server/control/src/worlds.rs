@@ -273,6 +273,9 @@ pub trait Worlds: Send + Sync + 'static {
     /// Says something to those who are in the world, as the server, and answers once it is on its way to them.
     fn send<'a>(&'a self, session: SessionId, message: &'a SendMessage) -> WorldFuture<'a, ()>;
 
+    /// Answers what a player's program has asked the server; the error is why there is no answer, for the program.
+    fn answer(&self, session: SessionId, request: u32, answer: Result<Value, String>) -> WorldFuture<'_, ()>;
+
     /// A part of the entities.
     fn entities<'a>(&'a self, session: SessionId, filter: &'a EntityFilter) -> WorldFuture<'a, EntityPage>;
 

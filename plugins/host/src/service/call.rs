@@ -16,6 +16,8 @@ pub enum Kind {
     Action,
     /// Something is about to happen, and waits.
     Filter,
+    /// What a player's program asks.
+    Channel,
     /// Who asks.
     Authenticate,
     /// Work for later.
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Route => "route",
             Kind::Action => "action",
             Kind::Filter => "filter",
+            Kind::Channel => "channel",
             Kind::Authenticate => "authenticate",
             Kind::Job => "job",
             Kind::Call => "call",
@@ -45,7 +48,7 @@ impl Kind {
     #[must_use]
     pub const fn time(self) -> Duration {
         match self {
-            Kind::Route | Kind::Action | Kind::Call | Kind::Health => SERVICE_HTTP_TIME,
+            Kind::Route | Kind::Action | Kind::Channel | Kind::Call | Kind::Health => SERVICE_HTTP_TIME,
             Kind::Filter => SERVICE_FILTER_TIME,
             Kind::Authenticate => SERVICE_AUTH_TIME,
             Kind::Job => SERVICE_JOB_TIME,

@@ -13,7 +13,7 @@ use super::call::{CallFault, Kind, fault_of};
 use super::engine::Loaded;
 use super::imports::State;
 use super::ports::{Ports, Who};
-use super::{Identity, Request, Response, Verdict};
+use super::{Asked, Heard, Identity, Request, Response, Verdict};
 use crate::limits::{
     HOST_CALL_BYTES_MAX, SERVICE_CALLS_MAX, SERVICE_CALLS_PER_INSTANCE_MAX, SERVICE_IDLE_MAX, SERVICE_MEMORY_BYTES_MAX,
     SERVICE_TABLE_ELEMENTS_MAX,
@@ -141,6 +141,14 @@ impl Service {
         call!(self, Kind::Filter, hook, 0, call_filter(hook as u32, value))
     }
 
+    /// What a player's program asks.
+    ///
+    /// # Errors
+    /// [`CallFault`].
+    pub async fn channel(&self, channel: usize, asked: &Asked) -> Result<Heard, CallFault> {
+        call!(self, Kind::Channel, channel, 0, call_channel(channel as u32, asked))
+    }
+
     /// Who stands behind a credential.
     ///
     /// # Errors
@@ -176,14 +184,23 @@ impl Service {
     /// Where a call is counted.
     fn place(&self, kind: Kind, at: usize) -> usize {
         let plan = self.plan();
-        let lists = [plan.routes.len(), plan.hooks.len(), plan.jobs.len(), plan.auth.len(), plan.functions.len(), 1];
+        let lists = [
+            plan.routes.len(),
+            plan.hooks.len(),
+            plan.jobs.len(),
+            plan.auth.len(),
+            plan.functions.len(),
+            plan.channels.len(),
+            1,
+        ];
         let list = match kind {
             Kind::Route => 0,
             Kind::Action | Kind::Filter => 1,
             Kind::Job => 2,
             Kind::Authenticate => 3,
             Kind::Call => 4,
-            Kind::Health => 5,
+            Kind::Channel => 5,
+            Kind::Health => 6,
         };
         lists[..list].iter().sum::<usize>() + at
     }
@@ -267,5 +284,6 @@ fn names(plan: &ServicePlan) -> Vec<String> {
     let auth = plan.auth.iter().map(|method| format!("auth {}", method.scheme));
     let functions = plan.functions.iter().map(|function| format!("function {}", function.name));
     let health = std::iter::once("health".to_owned());
-    routes.chain(hooks).chain(jobs).chain(auth).chain(functions).chain(health).collect()
+    let channels = plan.channels.iter().map(|channel| format!("channel {}", channel.topic));
+    routes.chain(hooks).chain(jobs).chain(auth).chain(functions).chain(channels).chain(health).collect()
 }

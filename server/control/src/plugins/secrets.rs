@@ -20,7 +20,7 @@ impl Control {
         authority.administer()?;
         let id = id.to_string();
         let mut conn = self.inner.db.read().await?;
-        let plugin = Installed::find(&mut conn, &id).await?.ok_or(ControlError::NotFound("plugin"))?;
+        let plugin = Installed::find(&mut conn, &id, self.host()).await?.ok_or(ControlError::NotFound("plugin"))?;
         let set = repo::list(&mut conn, &id, PLUGIN_SECRETS_MAX).await?;
         let secret = |name: &str, asked| PluginSecret { name: name.to_owned(), asked, set_at: None };
         let mut secrets: Vec<_> = asked(&plugin.manifest).map(|name| secret(name, true)).collect();
@@ -52,7 +52,7 @@ impl Control {
         // Nobody uninstalls it meanwhile.
         let _shared = self.inner.plugins.read().await;
         let mut conn = self.inner.db.begin().await?;
-        let plugin = Installed::find(&mut conn, &id).await?.ok_or(ControlError::NotFound("plugin"))?;
+        let plugin = Installed::find(&mut conn, &id, self.host()).await?.ok_or(ControlError::NotFound("plugin"))?;
         check(&plugin.manifest, name, &wish.value)?;
         let others = repo::list(&mut conn, &id, PLUGIN_SECRETS_MAX).await?;
         if others.iter().filter(|other| other.name != name).count() >= PLUGIN_SECRETS_MAX as usize {

@@ -11,8 +11,8 @@ use hd1_manifest::{Package, PackagePath, SigningKey, Trust};
 use serde_json::{Value, json};
 
 use crate::plugin_host::{
-    FilterVerdict, LogLine, PluginHost, RunningService, ServiceFault, ServiceRequest, ServiceResponse, ServiceSpec,
-    SystemStats, Vouched,
+    ChannelAsked, FilterVerdict, LogLine, PluginHost, RunningService, ServiceFault, ServiceRequest, ServiceResponse,
+    ServiceSpec, SystemStats, Vouched,
 };
 use crate::worlds::PortFuture;
 
@@ -138,6 +138,21 @@ impl PluginHost for FakeHost {
 
     fn job<'a>(&'a self, plugin: &'a str, job: usize, payload: &'a str) -> PortFuture<'a, Result<(), ServiceFault>> {
         ready(self.called(plugin, "job", job, payload))
+    }
+
+    /// Answers with what was asked; declines `no`, and answers `spoil` with what is no JSON.
+    fn channel<'a>(
+        &'a self,
+        plugin: &'a str,
+        channel: usize,
+        asked: &'a ChannelAsked,
+    ) -> PortFuture<'a, Result<Result<String, String>, ServiceFault>> {
+        let called = self.called(plugin, "channel", channel, &format!("{} {}", asked.topic, asked.data));
+        ready(called.map(|()| match &asked.data {
+            data if *data == "no" => Err("not that".to_owned()),
+            data if *data == "spoil" => Ok("{".to_owned()),
+            data => Ok(data.to_string()),
+        }))
     }
 
     /// Knows the credential `7:developer`.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hd1_api::{ApiRole, CreateSession, ErrorCode, JoinRequest, MessageTo, PluginJobState, SendMessage, Visibility};
 use hd1_control::testing::{Stage, TestPackage};
-use hd1_control::{Authority, Lifecycle, Page};
+use hd1_control::{Authority, ChannelAsked, Lifecycle, Page};
+use hd1_core::{ParticipantId, PlayerId, Role};
 use serde_json::json;
 
 use crate::installing::{id, install};
@@ -15,6 +16,7 @@ on_both! {
     what_is_about_to_happen_may_be_changed_and_refused => filtered;
     jobs_are_done_once_or_tried_again => jobs;
     jobs_are_done_by_their_schedules => schedules;
+    players_programs_are_answered_by_their_topics => channels;
     plugins_vouch_for_callers_that_are_no_administrators => vouched;
 }
 
@@ -170,6 +172,50 @@ async fn schedules(stage: Stage) {
     let shown =
         stage.control.plugin_jobs(&Authority::admin(), &id("acme:watcher"), None, Page::default()).await.unwrap();
     assert_eq!((shown.jobs.len(), shown.jobs[0].scheduled), (1, true));
+}
+
+async fn channels(stage: Stage) {
+    install(&stage, &watcher(json!({ "abi": 1, "channels": [{ "topic": "score/*" }] }), &[])).await;
+    let other =
+        TestPackage::new("acme:zoo", "1.0.0").service(json!({ "abi": 1, "channels": [{ "topic": "s*" }] }), &[]);
+    install(&stage, &other).await;
+    let made = session(&stage, Visibility::Public, true).await;
+    let asked = |topic: &str, data: serde_json::Value| ChannelAsked {
+        session: made.id,
+        participant: ParticipantId::generate(),
+        player: PlayerId(1),
+        name: "Ada".into(),
+        role: Role::Participant,
+        topic: topic.into(),
+        data,
+    };
+    let questions = [
+        ("score/add", json!(5)),
+        ("score/add", json!("no")),
+        ("score/add", json!("spoil")),
+        ("s", json!(1)),
+        ("x", json!(1)),
+    ];
+    for (request, (topic, data)) in (0..).zip(questions) {
+        stage.control.answer_program(request, &asked(topic, data)).await.unwrap();
+    }
+    let error = |why: &str| Err(why.to_owned());
+    let answered = stage.worlds.lock()[&made.id].answered.clone();
+    assert_eq!(
+        answered.into_iter().map(|(_, answer)| answer).collect::<Vec<_>>(),
+        [
+            Ok(json!(5)),
+            error("not that"),
+            error("acme:watcher failed"),
+            Ok(json!(1)),
+            error("nobody on this server answers x")
+        ]
+    );
+    let calls = stage.host.lock().calls.clone();
+    assert_eq!(
+        (calls[0].as_str(), calls[3].as_str()),
+        ("acme:watcher channel 0 score/add 5", "acme:zoo channel 0 s 1")
+    );
 }
 
 async fn vouched(stage: Stage) {

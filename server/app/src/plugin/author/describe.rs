@@ -57,6 +57,9 @@ pub(super) fn service(plan: &ServicePlan) -> String {
     for method in &plan.auth {
         let _ = writeln!(text, "auth: vouches for who comes with Authorization: {} …", method.scheme);
     }
+    for channel in &plan.channels {
+        let _ = writeln!(text, "channel {}{}", channel.topic, about(&channel.doc));
+    }
     for function in &plan.functions {
         let _ = writeln!(text, "function {}{}", function.name, about(&function.doc));
     }
@@ -186,12 +189,12 @@ mod tests {
             br#"{"abi":1,"routes":[{"method":"GET","path":"/","access":"token","doc":"Home."}],
             "hooks":[{"point":"session.created"},{"point":"participant.joining","priority":3}],
             "jobs":[{"name":"rest","schedule":"every 5m"},{"name":"post"}],
-            "auth":[{"scheme":"ApiKey"}],"functions":[{"name":"sum"}]}"#,
+            "auth":[{"scheme":"ApiKey"}],"channels":[{"topic":"score/*","doc":"Scores."}],"functions":[{"name":"sum"}]}"#,
         );
         let told = "route GET /: with a token; Home.\n\
             action session.created\nfilter participant.joining, priority 3\n\
             job rest: every 5m\njob post\n\
-            auth: vouches for who comes with Authorization: ApiKey \u{2026}\nfunction sum\n";
+            auth: vouches for who comes with Authorization: ApiKey \u{2026}\nchannel score/*; Scores.\nfunction sum\n";
         assert_eq!(service(&plan.unwrap()), told);
     }
 }
