@@ -7,7 +7,10 @@ use std::process::Stdio;
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use hd1_tests::{Http, TestServer, command};
+use hd1_client::{ClientError, ServerEvent};
+use hd1_core::PlayerId;
+use hd1_protocol::message::OpErrorCode;
+use hd1_tests::{Http, TestClient, TestServer, Transport, command};
 use serde_json::{Value, json};
 
 /// The package of a plugin of this repository, built once by `hd1 plugin build`.
@@ -18,6 +21,7 @@ fn package(folder: &'static str) -> PathBuf {
         for folder in [
             "first-party/hello-http",
             "first-party/auth-apikey",
+            "first-party/scoreboard",
             "first-party/slack-notify",
             "host/tests/unruly",
             "host/tests/watcher",
@@ -342,4 +346,59 @@ fn slack_notify_posts_what_happens_to_a_webhook_that_stays_secret() {
     {
         assert!(!shown.unwrap().contains("hush"), "a secret is in no line");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_programs_ask_the_server_and_a_service_answers() {
+    let mut server = TestServer::start();
+    tokio::task::block_in_place(|| install(&server, "first-party/scoreboard"));
+    let (session, http) = (server.demo_session(), server.anonymous());
+    let mut ada = TestClient::enter(&http, &session, "Ada", Transport::Quic).await;
+    let mut ben = TestClient::enter(&http, &session, "Ben", Transport::WebSocket).await;
+    let declined = |answer: Result<Value, ClientError>| match answer {
+        Err(ClientError::Refused(error)) => (error.code, error.message),
+        other => panic!("not declined: {other:?}"),
+    };
+    let points = |points: i64| json!({ "points": points });
+    let add = ada.client.ask(PlayerId::SERVER, "scoreboard/add", points(5), None).await;
+    assert_eq!(declined(add), (OpErrorCode::Declined, "points are given by moderators".to_owned()));
+    tokio::task::block_in_place(|| plugin(&server, &["config", "hd1:scoreboard", "self_service=true"])).unwrap();
+    let add = ada.client.ask(PlayerId::SERVER, "scoreboard/add", points(5), None).await.unwrap();
+    assert_eq!(add, json!({ "player": "Ada", "points": 5 }));
+    let other = json!({ "points": 5, "player": "Ada" });
+    assert_eq!(
+        declined(ben.client.ask(PlayerId::SERVER, "scoreboard/add", other, None).await).0,
+        OpErrorCode::Declined
+    );
+    ben.client.ask(PlayerId::SERVER, "scoreboard/add", points(7), None).await.unwrap();
+    let nobody = declined(ben.client.ask(PlayerId::SERVER, "nothing/here", Value::Null, None).await);
+    assert_eq!(nobody, (OpErrorCode::Declined, "nobody on this server answers nothing/here".to_owned()));
+    let wrong = declined(ben.client.ask(PlayerId::SERVER, "scoreboard/add", json!("five"), None).await);
+    assert_eq!(wrong.0, OpErrorCode::Declined);
+
+    // Everybody hears how it stands at last.
+    let both = json!([{ "player": "Ben", "points": 7 }, { "player": "Ada", "points": 5 }]);
+    for client in [&mut ada, &mut ben] {
+        let heard = |event| match event {
+            ServerEvent::Message { topic, data, from, .. } => {
+                (topic == "scoreboard" && data == both && from == PlayerId::SERVER).then_some(())
+            }
+            _ => None,
+        };
+        client.event("the board", heard).await;
+    }
+    drop((ada, ben));
+    server.kill_and_restart();
+    let http = server.anonymous();
+    let mut eve = TestClient::enter(&http, &session, "Eve", Transport::WebTransport).await;
+    assert_eq!(eve.client.ask(PlayerId::SERVER, "scoreboard/top", Value::Null, None).await.unwrap(), both);
+    let page = format!("/plugins/hd1:scoreboard/sessions/{session}");
+    tokio::task::block_in_place(|| {
+        http.get(&page).problem(401, "unauthenticated");
+        assert_eq!(server.admin().get(&page).expect(200)["board"], both);
+        assert!(http.get(&format!("{page}/page")).body.contains("<tr><td>Ben</td><td>7</td></tr>"));
+        plugin(&server, &["uninstall", "hd1:scoreboard"]).unwrap();
+    });
+    let gone = declined(eve.client.ask(PlayerId::SERVER, "scoreboard/top", Value::Null, None).await);
+    assert!(gone.1.contains("nobody on this server"), "{gone:?}");
 }
