@@ -138,8 +138,10 @@ fn a_service_that_misbehaves_is_ended_held_back_and_named() {
     assert_eq!(told["state"], "restarting");
     assert!(told["reason"].as_str().unwrap().contains("fuel"), "{told}");
     assert_eq!(greet(&nobody, "Ada")["count"], 1);
-    // Begun anew it has a clean record.
+    // Begun anew it has a clean record, and where it stood is still told.
     plugin(&server, &["restart", "hd1:unruly"]).unwrap();
+    let stood: Vec<_> = state()["before"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect();
+    assert!(stood.starts_with(&[json!("restarting"), json!("degraded"), json!("started")]), "{stood:?}");
     assert_eq!(ask("remember").status, 200);
     let said = plugin(&server, &["logs", "hd1:unruly"]).unwrap();
     assert!(said.contains("a call failed"), "{said}");

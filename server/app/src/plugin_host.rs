@@ -14,7 +14,7 @@ use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
     ChannelAsked, FilterVerdict, LogLine, PluginHost, PortFuture, RunningService, ServiceFault, ServiceRequest,
-    ServiceResponse, ServiceSpec, SystemStats, Trust, Vouched, WorldError, WorldPlugin,
+    ServiceResponse, ServiceSpec, ServiceStep, SystemStats, Trust, Vouched, WorldError, WorldPlugin,
 };
 use hd1_core::{Clock as _, Micros, SessionId, SystemClock};
 use hd1_host::{Host, Limits, Meter, Pool};
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::config::Plugins as Settings;
 use crate::files;
-use crate::services::{self, Services};
+use crate::services::Services;
 
 /// See the module's words. Clones share everything.
 #[derive(Clone)]
@@ -269,9 +269,12 @@ impl PluginHost for Plugins {
         Box::pin(self.0.services.call(plugin, function, depth, caller, argument))
     }
 
-    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)> {
-        let (state, ago, reason) = self.0.services.state(plugin)?;
-        Some((state, services::moment(SystemClock.now(), ago), reason))
+    fn service_state(&self, plugin: &str) -> Option<ServiceState> {
+        self.0.services.state(plugin)
+    }
+
+    fn service_steps(&self, plugin: &str) -> Vec<ServiceStep> {
+        self.0.services.steps(plugin, SystemClock.now())
     }
 
     fn service_stats(&self, plugin: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>) {

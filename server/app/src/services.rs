@@ -18,7 +18,7 @@ use hd1_abi::ServicePlan;
 use hd1_api::ServiceState;
 use hd1_control::{
     ChannelAsked, Control, FilterVerdict, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault,
-    ServiceRequest, ServiceResponse, ServiceSpec, Vouched,
+    ServiceRequest, ServiceResponse, ServiceSpec, ServiceStep, Vouched,
 };
 use hd1_core::Micros;
 use hd1_host::Meter;
@@ -30,7 +30,7 @@ use hd1_manifest::Package;
 use tokio::runtime::{Handle, Runtime};
 
 use egress::Egress;
-use fare::Fare;
+use fare::{Fare, Step};
 use ports::HostPorts;
 
 /// Threads that run services.
@@ -141,8 +141,10 @@ impl Services {
         let same = |running: &&Arc<Running>| {
             running.shown.spec.package == spec.package && running.shown.spec.generation == spec.generation
         };
-        let fare = before.filter(same).map(|running| running.fare().clone());
-        let fare = fare.unwrap_or_else(|| Fare::new(self.now()));
+        let fare = match before {
+            Some(running) if same(&running) => running.fare().clone(),
+            other => Fare::new(self.now(), other.map(|running| running.fare().clone()).as_ref()),
+        };
         let shown = Arc::new(RunningService { spec: spec.clone(), plan: Arc::clone(service.plan()) });
         Ok(Arc::new(Running { shown, service, fare: std::sync::Mutex::new(fare) }))
     }
@@ -255,10 +257,21 @@ impl Services {
     }
 
     /// See [`hd1_control::PluginHost::service_state`].
-    pub fn state(&self, plugin: &str) -> Option<(ServiceState, Duration, Option<String>)> {
+    pub fn state(&self, plugin: &str) -> Option<ServiceState> {
         let running = self.read().get(plugin).cloned()?;
-        let (state, since, reason) = running.fare().shown(self.now());
-        Some((state, self.now().saturating_sub(since), reason))
+        running.fare().steps(self.now()).back().map(|step| step.state)
+    }
+
+    /// See [`hd1_control::PluginHost::service_steps`]; `clock` is what a clock shows now.
+    pub fn steps(&self, plugin: &str, clock: Micros) -> Vec<ServiceStep> {
+        let Some(running) = self.read().get(plugin).cloned() else { return Vec::new() };
+        let now = self.now();
+        let shown = |step: &Step| {
+            let ago = now.saturating_sub(step.since).as_micros();
+            let since = Micros(clock.0 - i64::try_from(ago).unwrap_or(0));
+            ServiceStep { state: step.state, since, reason: step.reason.clone() }
+        };
+        running.fare().steps(now).iter().map(shown).collect()
     }
 
     /// What counts the calls of each.
@@ -344,11 +357,6 @@ impl Drop for Inner {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Since when, as a clock shows it that shows `now`.
-pub fn moment(now: Micros, ago: Duration) -> Micros {
-    Micros(now.0 - i64::try_from(ago.as_micros()).unwrap_or(i64::MAX))
 }
 
 fn request_of(request: ServiceRequest) -> Request {

@@ -35,7 +35,7 @@ pub use lifecycle::Recovery;
 pub use participants::{Join, Presence};
 pub use plugin_host::{
     ChannelAsked, FilterVerdict, LogLine, PluginHost, RunningService, ServiceCaller, ServiceCallerKind, ServiceFault,
-    ServiceRequest, ServiceResponse, ServiceSpec, SystemStats, Vouched,
+    ServiceRequest, ServiceResponse, ServiceSpec, ServiceStep, SystemStats, Vouched,
 };
 pub use plugins::Routed;
 pub use sessions::{Expected, SessionQuery};

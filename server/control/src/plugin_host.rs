@@ -80,8 +80,11 @@ pub trait PluginHost: Send + Sync + 'static {
         argument: &'a str,
     ) -> PortFuture<'a, Result<String, ServiceFault>>;
 
-    /// How a plugin's service fares, since when, and why. Must not block.
-    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)>;
+    /// How a plugin's service fares; `None` where none of it runs. Must not block.
+    fn service_state(&self, plugin: &str) -> Option<ServiceState>;
+
+    /// Where a plugin's service stood lately, the last of them where it stands. Must not block.
+    fn service_steps(&self, plugin: &str) -> Vec<ServiceStep>;
 
     /// What a plugin's service was called for, and what it counts itself. Must not block.
     fn service_stats(&self, plugin: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>);
@@ -121,6 +124,17 @@ pub struct ServiceSpec {
     pub rights: Rights,
     /// Counts up where the same is to begin anew.
     pub generation: u64,
+}
+
+/// Where a service stood, since when, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceStep {
+    /// Its state.
+    pub state: ServiceState,
+    /// Since when.
+    pub since: Micros,
+    /// Why, where there is something to tell.
+    pub reason: Option<String>,
 }
 
 /// A service that runs.

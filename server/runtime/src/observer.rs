@@ -16,7 +16,7 @@ pub trait RuntimeObserver: Send + Sync + 'static {
         let _ = (session, plugin);
     }
 
-    /// A player's program asks the server. It waits for [`crate::Operation::Answer`], for the time that it has said.
+    /// A player's program asks the server. It waits for [`hd1_protocol::Operation::Answer`], for the time that it has said.
     fn asked(&self, session: SessionId, asked: Asked) {
         let _ = (session, asked);
     }

@@ -23,11 +23,11 @@ pub use participant::{
     Endpoints, JoinRequest, JoinResponse, KickRequest, LeaveRequest, Participant, ParticipantList, ParticipantState,
 };
 pub use plugin::{
-    AttachPlugin, InstallOutcome, InstalledPlugin, LogPagination, PlacedPlugin, Plugin, PluginDependency, PluginHealth,
-    PluginInSession, PluginJob, PluginJobList, PluginJobState, PluginList, PluginLog, PluginLogLevel, PluginLogLine,
-    PluginPatch, PluginRight, PluginRoute, PluginSecret, PluginSecretList, PluginState, PluginStats, PluginSystemStats,
-    ServiceHealth, ServiceState, SessionPlugin, SessionPluginList, SessionPluginPatch, SetPluginSecret,
-    SetSessionPlugins, WorldPluginHealth,
+    AttachPlugin, InstallOutcome, InstalledPlugin, LogPagination, PastServiceState, PlacedPlugin, Plugin,
+    PluginDependency, PluginHealth, PluginInSession, PluginJob, PluginJobList, PluginJobState, PluginList, PluginLog,
+    PluginLogLevel, PluginLogLine, PluginPatch, PluginRight, PluginRoute, PluginSecret, PluginSecretList, PluginState,
+    PluginStats, PluginSystemStats, ServiceHealth, ServiceState, SessionPlugin, SessionPluginList, SessionPluginPatch,
+    SetPluginSecret, SetSessionPlugins, WorldPluginHealth,
 };
 pub use session::{
     CreateSession, PatchReplication, PatchSession, PatchSettings, ReplicationSettings, SceneSource, Session,

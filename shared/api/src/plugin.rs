@@ -154,6 +154,21 @@ pub struct ServiceHealth {
     /// Why, where there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where it stood before, the newest first, at most 15.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<PastServiceState>,
+}
+
+/// Where a plugin's service stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PastServiceState {
+    /// Its state.
+    pub state: ServiceState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, where there was something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A page of plugins.

@@ -66,9 +66,14 @@ impl Control {
             self.take_back(before, id, &had).await?;
         }
         self.drop_unused(id).await?;
-        self.plan_schedules().await?;
-        if swapped.is_ok() {
-            self.tell_of(before.get(id), change.after.as_ref()).await?;
+        // The change holds whatever becomes of these two, so its caller is not told that it failed.
+        if let Err(error) = self.plan_schedules().await {
+            tracing::warn!(plugin.id = id, %error, "what is due by a schedule is planned at the next change or start");
+        }
+        if swapped.is_ok()
+            && let Err(error) = self.tell_of(before.get(id), change.after.as_ref()).await
+        {
+            tracing::warn!(plugin.id = id, %error, "plugins are not told of it");
         }
         swapped.map_err(|(session, error)| match error {
             WorldError::Refused { path, message } => ControlError::Conflict(format!(

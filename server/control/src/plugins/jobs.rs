@@ -223,7 +223,7 @@ impl Control {
         let mut sooner = |at: Option<Micros>| next = [next, at].into_iter().flatten().min();
         for service in self.host().services() {
             let plugin = service.spec.plugin.clone();
-            match self.host().service_state(&plugin).map(|(state, ..)| state) {
+            match self.host().service_state(&plugin) {
                 Some(ServiceState::Started | ServiceState::Degraded) => {}
                 Some(ServiceState::Restarting) => {
                     sooner(Some(now.plus_s(POSTPONED_S)));

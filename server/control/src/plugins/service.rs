@@ -1,14 +1,16 @@
 //! Services: what they may do, and what their routes answer to whom.
 
 use hd1_abi::service::{Access, Found};
-use hd1_api::{PluginRight, PluginRoute, ServiceHealth, Timestamp};
+use hd1_api::{PastServiceState, PluginRight, PluginRoute, ServiceHealth, Timestamp};
 use hd1_manifest::{Manifest, PluginId, Right, Trust};
 
 use super::catalogue::Installed;
 use crate::authority::{Authority, Caller};
 use crate::control::Control;
 use crate::error::{ControlError, Result};
-use crate::plugin_host::{ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest, ServiceResponse};
+use crate::plugin_host::{
+    ServiceCaller, ServiceCallerKind, ServiceFault, ServiceRequest, ServiceResponse, ServiceStep,
+};
 use crate::rules::Checks;
 
 /// What a request to a plugin came to.
@@ -92,8 +94,14 @@ impl Control {
     }
 
     pub(super) fn service_health(&self, id: &str) -> Option<ServiceHealth> {
-        let (state, since, reason) = self.host().service_state(id)?;
-        Some(ServiceHealth { state, since: Timestamp(since), reason })
+        let mut steps = self.host().service_steps(id);
+        let ServiceStep { state, since, reason } = steps.pop()?;
+        let before = steps.into_iter().rev().map(|step| PastServiceState {
+            state: step.state,
+            since: Timestamp(step.since),
+            reason: step.reason,
+        });
+        Some(ServiceHealth { state, since: Timestamp(since), reason, before: before.collect() })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::plugin_host::{
     ChannelAsked, FilterVerdict, LogLine, PluginHost, RunningService, ServiceFault, ServiceRequest, ServiceResponse,
-    ServiceSpec, SystemStats, Vouched,
+    ServiceSpec, ServiceStep, SystemStats, Vouched,
 };
 use crate::worlds::PortFuture;
 
@@ -200,10 +200,14 @@ impl PluginHost for FakeHost {
         ready(Ok(json!([function, depth, caller, argument]).to_string()))
     }
 
-    fn service_state(&self, plugin: &str) -> Option<(ServiceState, Micros, Option<String>)> {
+    fn service_state(&self, plugin: &str) -> Option<ServiceState> {
         let state = self.lock();
-        let runs = state.services.iter().any(|service| service.plugin == plugin);
-        runs.then_some((ServiceState::Started, Micros(0), None))
+        state.services.iter().any(|service| service.plugin == plugin).then_some(ServiceState::Started)
+    }
+
+    fn service_steps(&self, plugin: &str) -> Vec<ServiceStep> {
+        let step = |state| ServiceStep { state, since: Micros(0), reason: None };
+        self.service_state(plugin).map(step).into_iter().collect()
     }
 
     fn service_stats(&self, _: &str) -> (Vec<SystemStats>, BTreeMap<String, u64>) {
